@@ -1,0 +1,16 @@
+-- SPDX-License-Identifier: MIT
+-- The index that authentik 2024.8 lacks: without it every key that is no API token costs a scan of all access tokens.
+-- A hash index, because a token may be longer than a B-tree takes. CONCURRENTLY, so nobody waits: outside a transaction.
+-- Interrupted, it leaves an invalid index, which "if not exists" passes over: the last statement finds it and says so.
+create index concurrently if not exists event_matcher_accesstoken_token
+    on authentik_providers_oauth2_accesstoken using hash (token);
+
+do $$
+begin
+    if exists (select from pg_index
+                where indexrelid = to_regclass('event_matcher_accesstoken_token') and not indisvalid) then
+        raise exception 'the index event_matcher_accesstoken_token is invalid: interrupted, or still being built'
+            using hint = 'where nobody builds it: drop index concurrently event_matcher_accesstoken_token; and again';
+    end if;
+end
+$$;

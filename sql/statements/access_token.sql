@@ -1,0 +1,20 @@
+-- SPDX-License-Identifier: MIT
+-- Who holds each of these OAuth access tokens: at most one row a token; n is the token's place in $1.
+-- Of several tokens with the scope in any case the lowest id counts, and it is good only with the scope's very word
+-- (authentik/api/authentication.py). A plain join: without an index one scan serves the whole batch.
+prepare access_token (text[]) as
+select found.n, found.user_id, found.scoped and coalesce(u.is_active, false) as active,
+       coalesce(u.type = 'internal_service_account', false) as service, coalesce(own.superuser, false) as superuser
+  from (select distinct on (asked.n) asked.n, t.user_id,
+               'goauthentik.io/api' = any (regexp_split_to_array(t._scope, '\s+')) as scoped
+          from unnest($1) with ordinality as asked (key, n)
+          join authentik_providers_oauth2_accesstoken t on t.token = asked.key
+         where t._scope ilike '%goauthentik.io/api%'
+           and (t.expiring and t.expires < now()) is not true
+         order by asked.n, t.id) found
+  left join authentik_core_user u on u.id = found.user_id
+ cross join lateral (
+       select bool_or(g.is_superuser) as superuser
+         from authentik_core_user_ak_groups m
+         join authentik_core_group g on g.group_uuid = m.group_id
+        where m.user_id = u.id) own;

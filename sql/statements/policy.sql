@@ -1,0 +1,13 @@
+-- SPDX-License-Identifier: MIT
+-- Each of these event matcher policies that exists; n is its place in $1.
+-- bound_to counts bindings, disabled ones too, and the prompt stages that validate with the policy
+-- (authentik/policies/api/policies.py, PolicySerializer.get_bound_to).
+prepare policy (uuid[]) as
+select asked.n, p.name, p.execution_logging,
+       (select count(*) from authentik_policies_policybinding b where b.policy_id = asked.id) +
+       (select count(*) from authentik_stages_prompt_promptstage_validation_policies v where v.policy_id = asked.id)
+       as bound_to,
+       e.action, e.client_ip, e.app, e.model
+  from unnest($1) with ordinality as asked (id, n)
+  join authentik_policies_event_matcher_eventmatcherpolicy e on e.policy_ptr_id = asked.id
+  join authentik_policies_policy p on p.policy_uuid = asked.id;

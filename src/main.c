@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings into a role: a pool of FastCGI workers, one worker on descriptor 0, one CGI request, or a check.
+ */
+#include "base/log.h"
+#include "base/settings.h"
+#include "fastcgi/listener.h"
+#include "pool/cgi.h"
+#include "pool/supervisor.h"
+#include "pool/worker.h"
+#include "postgres/session.h"
+
+#include <libpq-fe.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { EXIT_USAGE = 2 };
+
+static int usage_error(const char *error)
+{
+	fprintf(stderr, "event-matcher-fcgi: %s\nTry event-matcher-fcgi --help.\n", error);
+	return EXIT_USAGE;
+}
+
+static int check(const struct settings *settings)
+{
+	const enum session_purpose purposes[] = {SESSION_COMMON, SESSION_SLOW};
+	struct session session;
+
+	for (int i = 0; i < 2; i++) {
+		session_open(&session, settings, purposes[i]);
+		if (!session.connection) {
+			fprintf(stderr, "event-matcher-fcgi: %s\n", session.fault);
+			return 1;
+		}
+		PQfinish(session.connection);
+	}
+	if (!session.facts.permission)
+		puts("warning: the database has no permission view_eventmatcherpolicy: only superusers see "
+		     "anything");
+	if (!session.facts.token_index)
+		puts("warning: no valid index of authentik_providers_oauth2_accesstoken starts with token: "
+		     "sql/index.sql makes one");
+	puts("settings and database are good");
+	return 0;
+}
+
+static int serve_pool(const struct settings *settings)
+{
+	char error[512];
+	int descriptor = *settings->listen ? listener_open(settings, error, sizeof(error))
+					   : listener_inherit(error, sizeof(error));
+	int code;
+
+	if (descriptor < 0) {
+		log_error("%s", error);
+		return 1;
+	}
+	code = supervisor_run(settings, descriptor);
+	close(descriptor);
+	return code;
+}
+
+/* How it finds its work: see event-matcher-fcgi(8). */
+static int serve(const struct settings *settings)
+{
+	log_set_level((enum log_level)settings->log_level);
+	signal(SIGPIPE, SIG_IGN);
+	if (*settings->listen || listener_is_inherited())
+		return serve_pool(settings);
+	if (listener_is(STDIN_FILENO))
+		return worker_run(settings, STDIN_FILENO);
+	if (getenv("GATEWAY_INTERFACE"))
+		return cgi_run(settings);
+	return usage_error("nothing to listen on: give --listen, a socket from systemd, a listening "
+			   "descriptor 0, or a CGI request");
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	char error[1024];
+	int code = 0;
+
+	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
+	if (getenv("GATEWAY_INTERFACE"))
+		argc = 0;
+	switch (settings_load(&settings, argc, argv, error, sizeof(error))) {
+	case SETTINGS_RUN:
+		code = serve(&settings);
+		break;
+	case SETTINGS_CHECK:
+		code = check(&settings);
+		break;
+	case SETTINGS_HELP:
+		settings_print_help(stdout);
+		break;
+	case SETTINGS_VERSION:
+		puts(PACKAGE_NAME " " PACKAGE_VERSION);
+		break;
+	case SETTINGS_INVALID:
+		code = usage_error(error);
+		break;
+	}
+	settings_free(&settings);
+	return code;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* Plain CGI (RFC 3875): one request from the environment, one response on standard output. */
+#include "pool/cgi.h"
+
+#include "api/policy.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+struct cgi {
+	uv_loop_t loop;
+	struct lane common, slow;
+	struct policy_service service;
+	bool replied, failed;
+};
+
+static bool write_all(const char *bytes, size_t length)
+{
+	while (length) {
+		ssize_t written = write(STDOUT_FILENO, bytes, length);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written < 0) {
+			log_error("writing the response: %s", strerror(errno));
+			return false;
+		}
+		bytes += written;
+		length -= (size_t)written;
+	}
+	return true;
+}
+
+static void reply(void *client, const struct iovec *parts, int count)
+{
+	struct cgi *cgi = client;
+
+	for (int i = 0; i < count && !cgi->failed; i++)
+		cgi->failed = !write_all(parts[i].iov_base, parts[i].iov_len);
+	cgi->replied = true;
+	uv_stop(&cgi->loop);
+}
+
+/* The rest of the environment is the web server's own, and may hold what no request may. */
+static bool is_of_request(const char *variable)
+{
+	static const char *const names[] = {
+		"HTTP_", "REQUEST_METHOD=", "REQUEST_URI=", "SCRIPT_NAME=", "PATH_INFO=", "QUERY_STRING="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strncmp(variable, names[i], strlen(names[i])) == 0 && strchr(variable, '='))
+			return true;
+	return false;
+}
+
+static enum parameters_status read_environment(struct parameter pairs[PARAMETERS_MAX], size_t *count)
+{
+	for (char **variable = environ; *variable; variable++) {
+		size_t length = strcspn(*variable, "=");
+
+		if (!is_of_request(*variable))
+			continue;
+		if (*count == PARAMETERS_MAX)
+			return PARAMETERS_TOO_MANY;
+		pairs[(*count)++] = (struct parameter){.name = *variable,
+			.value = *variable + length + 1,
+			.name_length = length,
+			.value_length = strlen(*variable + length + 1)};
+	}
+	return PARAMETERS_GOOD;
+}
+
+static bool start(struct cgi *cgi, const struct settings *settings)
+{
+	if (uv_loop_init(&cgi->loop) != 0)
+		return false;
+	lane_start(&cgi->common, &cgi->loop, settings, SESSION_COMMON, 1, &cgi->slow);
+	lane_start(&cgi->slow, &cgi->loop, settings, SESSION_SLOW, 1, NULL);
+	return policy_start(&cgi->service, &cgi->loop, settings, &cgi->common, &cgi->slow, reply);
+}
+
+int cgi_run(const struct settings *settings)
+{
+	static struct cgi cgi;
+	struct parameter pairs[PARAMETERS_MAX];
+	size_t count = 0;
+	enum parameters_status status = read_environment(pairs, &count);
+	struct exchange *exchange;
+
+	setenv("UV_THREADPOOL_SIZE", "2", 0);
+	if (!start(&cgi, settings)) {
+		log_error("answering a CGI request: no memory");
+		return 1;
+	}
+	exchange = policy_begin(&cgi.service, &cgi, status, pairs, count);
+	policy_end(exchange);
+	while (!cgi.replied && uv_run(&cgi.loop, UV_RUN_DEFAULT) != 0)
+		;
+	/* What the loop still holds ends with the process: a thread may be connecting, and the client should
+	 * not wait. */
+	_exit(cgi.replied && !cgi.failed ? 0 : 1);
+}

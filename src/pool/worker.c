@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* One worker: builds a loop with both sides, runs it, drains it. */
+#include "pool/worker.h"
+
+#include "api/policy.h"
+#include "base/log.h"
+#include "fastcgi/server.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { SIGNALS = 3 };
+
+static const int signals[SIGNALS] = {SIGTERM, SIGQUIT, SIGINT};
+
+struct worker {
+	const struct settings *settings;
+	uv_loop_t loop;
+	uv_signal_t signals[SIGNALS];
+	uv_timer_t limit; /* of the drain */
+	uv_check_t turn;
+	bool draining, stopped;
+	struct lane common, slow;
+	struct policy_service service;
+	struct server server;
+};
+
+static void *begin(void *context, struct peer *peer, enum parameters_status status,
+	const struct parameter *parameters, size_t count)
+{
+	struct worker *worker = context;
+
+	return policy_begin(&worker->service, peer, status, parameters, count);
+}
+
+static void end(void *exchange)
+{
+	policy_end(exchange);
+}
+
+static void cancel(void *exchange)
+{
+	policy_cancel(exchange);
+}
+
+static void reply(void *client, const struct iovec *parts, int count)
+{
+	server_reply(client, parts, count);
+}
+
+/* Closes every handle: the loop then ends by itself. */
+static void stop(struct worker *worker)
+{
+	if (worker->stopped)
+		return;
+	worker->stopped = true;
+	server_stop(&worker->server);
+	policy_stop(&worker->service);
+	lane_stop(&worker->common);
+	lane_stop(&worker->slow);
+	for (int i = 0; i < SIGNALS; i++)
+		uv_close((uv_handle_t *)&worker->signals[i], NULL);
+	uv_close((uv_handle_t *)&worker->limit, NULL);
+	uv_close((uv_handle_t *)&worker->turn, NULL);
+}
+
+static void on_limit(uv_timer_t *timer)
+{
+	struct worker *worker = timer->data;
+
+	log_warning("draining: %zu connections are still open after drain_timeout", worker->server.open);
+	stop(worker);
+}
+
+static void on_turn(uv_check_t *turn)
+{
+	struct worker *worker = turn->data;
+
+	if (worker->draining && worker->server.open == 0)
+		stop(worker);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	struct worker *worker = handle->data;
+
+	if (worker->draining || number == SIGINT) {
+		stop(worker);
+		return;
+	}
+	log_info("draining %zu connections", worker->server.open);
+	worker->draining = true;
+	server_drain(&worker->server);
+	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
+}
+
+static void watch_signals(struct worker *worker)
+{
+	for (int i = 0; i < SIGNALS; i++) {
+		uv_signal_init(&worker->loop, &worker->signals[i]);
+		worker->signals[i].data = worker;
+		uv_signal_start(&worker->signals[i], on_signal, signals[i]);
+	}
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		log_warning("raising the limit of open descriptors: refused");
+}
+
+static bool start(struct worker *worker, int descriptor)
+{
+	struct server_handler handler = {
+		.begin = begin, .end = end, .cancel = cancel, .context = &worker->service};
+
+	lane_start(&worker->common, &worker->loop, worker->settings, SESSION_COMMON,
+		(unsigned)worker->settings->max_requests, &worker->slow);
+	lane_start(&worker->slow, &worker->loop, worker->settings, SESSION_SLOW,
+		(unsigned)worker->settings->max_token_lookups, NULL);
+	if (!policy_start(
+		    &worker->service, &worker->loop, worker->settings, &worker->common, &worker->slow, reply))
+		return false;
+	uv_timer_init(&worker->loop, &worker->limit);
+	uv_check_init(&worker->loop, &worker->turn);
+	worker->limit.data = worker->turn.data = worker;
+	uv_check_start(&worker->turn, on_turn);
+	watch_signals(worker);
+	handler.context = worker;
+	handler.overloaded =
+		(struct iovec){worker->service.overloaded.data, worker->service.overloaded.length};
+	return server_start(&worker->server, &worker->loop, worker->settings, descriptor, &handler) == 0;
+}
+
+static void free_worker(struct worker *worker)
+{
+	uv_loop_close(&worker->loop);
+	server_free(&worker->server);
+	policy_free(&worker->service);
+	lane_free(&worker->common);
+	lane_free(&worker->slow);
+	free(worker);
+}
+
+int worker_run(const struct settings *settings, int descriptor)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+
+	raise_descriptor_limit();
+	setenv("UV_THREADPOOL_SIZE", "2", 0); /* one thread a lane: all they do is connect */
+	if (!worker || uv_loop_init(&worker->loop) != 0) {
+		log_error("starting a worker: no memory");
+		free(worker);
+		return 1;
+	}
+	worker->settings = settings;
+	if (!start(worker, descriptor)) {
+		log_error("starting a worker: no memory, or descriptor %d is no socket", descriptor);
+		_exit(1);
+	}
+	log_info("a worker is serving");
+	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	log_info("a worker has ended");
+	free_worker(worker);
+	return 0;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Many questions, few statements, one Sync: composes a batch, reads its results, hands each member its
+ * answer. */
+#ifndef POSTGRES_BATCH_H
+#define POSTGRES_BATCH_H
+
+#include "base/buffer.h"
+#include "base/list.h"
+#include "postgres/session.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uuid/uuid.h>
+
+enum { BATCH_MAX = 64 };
+
+/* What a question asks; several at once are answered together. */
+enum question_wants {
+	QUESTION_CALLER = 1,       /* who holds the API key (caller.sql) */
+	QUESTION_ACCESS_TOKEN = 2, /* who holds the access token (access_token.sql), on a SESSION_SLOW only */
+	QUESTION_POLICY = 4,       /* the policy (policy.sql) */
+	QUESTION_RIGHTS =
+		8 /* what the user may see (rights.sql), and whether the policy is granted (grants.sql) */
+};
+
+enum answer_outcome {
+	ANSWER_GOOD,
+	ANSWER_UNAVAILABLE, /* the database cannot be asked now */
+	ANSWER_LATE,        /* it did not answer in time */
+	ANSWER_REFUSED      /* it refused the statement */
+};
+
+struct answer_caller {
+	int user;
+	bool active, service, superuser; /* superuser: by one of the user's own groups */
+};
+
+/* A row of policy.sql; a NULL text is SQL's NULL. All of it points into the result. */
+struct answer_policy {
+	const char *name, *bound_to, *action, *client_ip, *app, *model;
+	bool execution_logging;
+};
+
+struct answer_rights {
+	bool sees_all, sees_any; /* of the user */
+	bool granted;            /* this policy, to this user */
+};
+
+/* Valid in the call of question.answered only. Of what was not wanted or not found there is NULL. */
+struct answer {
+	enum answer_outcome outcome;
+	const struct answer_caller *caller;
+	const struct answer_policy *policy;
+	const struct answer_rights *rights;
+};
+
+/*
+ * A question, embedded in the struct of who asks. The asker sets the first group of fields and keeps the
+ * key's bytes; the rest is the lane's and the batch's. answered is called exactly once for each question
+ * asked.
+ */
+struct question {
+	void (*answered)(struct question *question, const struct answer *answer);
+	unsigned wants;           /* of enum question_wants */
+	const unsigned char *key; /* printable ASCII */
+	size_t key_length;
+	uuid_t policy;
+	int user;
+	uint64_t deadline; /* milliseconds of the loop's clock */
+
+	struct list node;
+	bool queued, withdrawn, asked_again, alone;
+	unsigned key_place, policy_place, user_place,
+		pair_place; /* in the batch's lists of distinct values */
+};
+
+/* The members that stand for the distinct values which one statement is asked about, in the order asked. */
+struct batch_distinct {
+	struct question *of[BATCH_MAX];
+	unsigned count;
+};
+
+enum { BATCH_STATEMENTS = 6 };
+
+/* One batch from its first member to its Sync. All zero is an empty one. */
+struct batch {
+	struct question *members[BATCH_MAX];
+	unsigned count;
+	bool facts_wanted; /* set by the lane: facts.sql goes along */
+	uint64_t sent;     /* set by the lane: when; milliseconds of the loop's clock */
+
+	/* What is asked. */
+	struct batch_distinct keys, policies, users, pairs;
+	struct buffer parameters[2];
+	unsigned statements[BATCH_STATEMENTS], statement_count;
+
+	/* What has come back. */
+	unsigned statement;                      /* statements[0 .. statement) are complete */
+	char sqlstate[6];                        /* of the first error; empty: none, or one without */
+	char error[256];                         /* its text, for the log; empty: none */
+	struct answer_caller callers[BATCH_MAX]; /* by place in keys */
+	struct answer_rights rights[BATCH_MAX];  /* by place in users */
+	PGresult *policy_rows;
+	int policy_row[BATCH_MAX]; /* by place in policies; a row of policy_rows, or -1 */
+	bool caller_found[BATCH_MAX], granted[BATCH_MAX]; /* by place in keys, in pairs */
+	struct session_facts facts;                       /* where facts_read */
+	bool facts_read;
+};
+
+/* Adds a question; the batch must have room (count < BATCH_MAX). */
+void batch_add(struct batch *batch, struct question *question);
+
+/*
+ * Hands the batch's statements, over its distinct keys, policies and users, and one Sync to the connection,
+ * whose outgoing buffer takes them; permission is the id of view_eventmatcherpolicy, 0 for none. False: the
+ * connection is not usable any more, or there is no memory.
+ */
+bool batch_send(struct batch *batch, PGconn *connection, int permission);
+
+/* What a result does to its batch. */
+enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
+
+/*
+ * Takes the next thing that PQgetResult returned (NULL, too) and owns it. BATCH_COMPLETE at the Sync;
+ * BATCH_BROKEN where the results do not fit the statements: the connection is to be dropped.
+ */
+enum batch_progress batch_take(struct batch *batch, PGresult *result);
+
+/* Calls answered of every member, once, with what was taken for it, and empties the batch. */
+void batch_answer(struct batch *batch);
+
+/* Empties the batch without a call, and frees its results; keeps its buffers. */
+void batch_clear(struct batch *batch);
+
+/* Frees its buffers, too. */
+void batch_free(struct batch *batch);
+
+#endif

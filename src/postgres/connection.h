@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* One PGconn in pipeline mode on the loop: opens it in another thread, watches it, opens it again when it is
+ * lost. */
+#ifndef POSTGRES_CONNECTION_H
+#define POSTGRES_CONNECTION_H
+
+#include "postgres/session.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+enum connection_state {
+	CONNECTION_DOWN,    /* waits for its next try */
+	CONNECTION_OPENING, /* session_open is at work in a thread */
+	CONNECTION_READY,   /* session.connection can be used */
+	CONNECTION_STOPPED  /* for good */
+};
+
+/* What the owner is told, each with the owner given to connection_start. */
+struct connection_events {
+	void (*ready)(void *owner);
+	void (*readable)(void *owner); /* input has been consumed: results may be there */
+	void (*lost)(
+		void *owner); /* the PGconn is gone, and what was in flight with it; another try follows */
+};
+
+/* Owned by its lane; fields are to be read only. */
+struct connection {
+	uv_loop_t *loop;
+	const struct settings *settings;
+	const struct connection_events *events;
+	void *owner;
+	enum session_purpose purpose;
+	enum connection_state state;
+	struct session session;
+	struct connection_opening *opening; /* while CONNECTION_OPENING */
+	uv_poll_t *poll;                    /* while CONNECTION_READY */
+	uv_timer_t retry;
+	int watched;
+	uint64_t delay, changed; /* milliseconds: until the next try; when READY began or ended, on the loop's
+				    clock */
+	char fault[sizeof(((struct session *)0)->fault)]; /* the last one logged */
+};
+
+/* Starts opening. Settings, loop, events and owner must outlive the connection. */
+void connection_start(struct connection *connection, uv_loop_t *loop, const struct settings *settings,
+	enum session_purpose purpose, const struct connection_events *events, void *owner);
+
+/* Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May call lost. */
+void connection_flush(struct connection *connection);
+
+/* Drops a ready connection, logs why, calls lost, and opens another one. Harmless where it is not ready. */
+void connection_lose(struct connection *connection, const char *reason);
+
+/* Makes a next try that is still to come now: a sign was seen that the server is back. */
+void connection_hurry(struct connection *connection);
+
+/* Closes all, without a call of lost; a thread that is still opening is left to finish on its own. */
+void connection_stop(struct connection *connection);
+
+#endif

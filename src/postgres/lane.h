@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/* A queue of questions before one connection: gathers them into batches, and gives each question exactly one
+ * answer. */
+#ifndef POSTGRES_LANE_H
+#define POSTGRES_LANE_H
+
+#include "postgres/batch.h"
+#include "postgres/connection.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum { LANE_IN_FLIGHT_MAX = 2 };
+
+/* Owned by the worker; fields are the lane's own. */
+struct lane {
+	struct connection connection;
+	const struct settings *settings;
+	uv_loop_t *loop;
+	uv_prepare_t turn;
+	uv_timer_t tick, facts;
+	struct list queue;
+	unsigned queued, most; /* questions in queue; how many it may hold */
+	struct batch batches[LANE_IN_FLIGHT_MAX];
+	struct batch *in_flight[LANE_IN_FLIGHT_MAX]; /* oldest first */
+	unsigned in_flight_count, in_flight_most;
+	bool facts_wanted;
+	bool overdue; /* the connection is being lost for that: its questions may wait out their own deadlines
+		       */
+	uint64_t rests_until; /* milliseconds of the loop's clock */
+	struct lane *follower;
+};
+
+/*
+ * Starts a lane for the purpose that queues at most most questions. When its connection is ready, follower
+ * (or NULL) tries its own at once. Settings and loop must outlive it.
+ */
+void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
+	enum session_purpose purpose, unsigned most, struct lane *follower);
+
+/*
+ * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is
+ * called exactly once, perhaps before this returns. It goes out at the end of this turn of the loop, with all
+ * others that wait.
+ */
+void lane_ask(struct lane *lane, struct question *question);
+
+/*
+ * Nobody needs the answer any more. True where the question was still waiting and will not be answered; false
+ * where it is out, and answered will still be called.
+ */
+bool lane_withdraw(struct lane *lane, struct question *question);
+
+/* Stops the lane and closes its connection; questions still open are not answered. */
+void lane_stop(struct lane *lane);
+
+/* Frees its storage once the loop has closed its handles. */
+void lane_free(struct lane *lane);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* Opens one session that is ready for our statements: connected, set up, checked, prepared. */
+#include "postgres/session.h"
+
+#include "postgres/statements.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void blame(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void blame(struct session *session, const char *format, ...)
+{
+	va_list arguments;
+	size_t length;
+
+	va_start(arguments, format);
+	vsnprintf(session->fault, sizeof(session->fault), format, arguments);
+	va_end(arguments);
+	length = strlen(session->fault);
+	while (length && session->fault[length - 1] == '\n')
+		session->fault[--length] = '\0';
+}
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Waits until a result can be read without blocking. False at the deadline or where the connection is lost.
+ */
+static bool await(PGconn *connection, long deadline)
+{
+	while (PQisBusy(connection)) {
+		struct pollfd ready = {.fd = PQsocket(connection), .events = POLLIN};
+		long left = deadline - now_ms();
+		int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
+
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count <= 0 || !PQconsumeInput(connection))
+			return false;
+	}
+	return true;
+}
+
+/* Runs statements and returns the last result, or NULL with a fault that says what was being done. */
+static PGresult *run(struct session *session, const char *sql, long deadline, const char *doing)
+{
+	PGresult *result = NULL, *next;
+	bool good = PQsendQuery(session->connection, sql);
+
+	while (good && (good = await(session->connection, deadline)) &&
+		(next = PQgetResult(session->connection))) {
+		PQclear(result);
+		result = next;
+	}
+	if (good && result && PQresultStatus(result) != PGRES_FATAL_ERROR)
+		return result;
+	blame(session, "%s: %s", doing,
+		result && PQresultStatus(result) == PGRES_FATAL_ERROR ? PQresultErrorMessage(result)
+		: PQstatus(session->connection) == CONNECTION_BAD     ? PQerrorMessage(session->connection)
+								      : "the server did not answer in time");
+	PQclear(result);
+	return NULL;
+}
+
+/* A belt for a network that goes silent, weaker than what the user's connection string or environment says.
+ */
+static size_t add_defaults(
+	const char **names, const char **values, const struct settings *settings, char *timeout)
+{
+	static const char *const defaults[][3] = {{"keepalives_idle", "10", "PGKEEPALIVESIDLE"},
+		{"keepalives_interval", "3", NULL}, {"keepalives_count", "3", NULL},
+		{"tcp_user_timeout", "5000", NULL},
+		{"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION, NULL}};
+	size_t count = 0;
+
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		names[count] = defaults[i][0];
+		values[count++] = defaults[i][1];
+	}
+	if (!getenv("PGCONNECT_TIMEOUT")) {
+		sprintf(timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
+		names[count] = "connect_timeout";
+		values[count++] = timeout;
+	}
+	return count;
+}
+
+static bool connect_to_server(struct session *session, const struct settings *settings)
+{
+	const char *names[12] = {0}, *values[12] = {0};
+	char timeout[24];
+	size_t count = add_defaults(names, values, settings, timeout);
+
+	names[count] = "dbname";
+	values[count++] = *settings->database ? settings->database : NULL;
+	names[count] = "client_encoding";
+	values[count++] = "UTF8";
+	assert(count < sizeof(names) / sizeof(names[0]));
+	session->connection = PQconnectdbParams(names, values, 1);
+	if (PQstatus(session->connection) == CONNECTION_OK)
+		return true;
+	blame(session, "connecting to PostgreSQL: %s",
+		session->connection ? PQerrorMessage(session->connection) : "no memory");
+	return false;
+}
+
+/*
+ * By SET, which every pooler in session mode passes on. The generic plan is essential: planned anew each
+ * time, our statements cost thrice as much. Switching off what is no index look-up keeps the common plans
+ * right for tables of any size and with statistics of any age.
+ */
+static bool set_up(
+	struct session *session, const struct settings *settings, enum session_purpose purpose, long deadline)
+{
+	char *schema = PQescapeIdentifier(session->connection, settings->schema, strlen(settings->schema)),
+	     sql[1024];
+	int length;
+	PGresult *result;
+
+	if (!schema) {
+		blame(session, "setting up the session: the schema's name: %s",
+			PQerrorMessage(session->connection));
+		return false;
+	}
+	length = snprintf(sql, sizeof(sql),
+		"set search_path = %s; set default_transaction_read_only = on; set statement_timeout = %llu;"
+		"set client_connection_check_interval = 500; set plan_cache_mode = force_generic_plan; set "
+		"jit = off;"
+		"set max_parallel_workers_per_gather = 0; set client_min_messages = warning%s",
+		schema, (unsigned long long)settings->statement_timeout,
+		purpose == SESSION_COMMON
+			? "; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off"
+			: "");
+	PQfreemem(schema);
+	if ((size_t)length >= sizeof(sql)) {
+		blame(session, "setting up the session: the schema's name is too long");
+		return false;
+	}
+	result = run(session, sql, deadline, "setting up the session");
+	PQclear(result);
+	return result != NULL;
+}
+
+/* Everything that is missing goes into one sentence. */
+static bool check_requirements(struct session *session, const struct settings *settings, long deadline)
+{
+	PGresult *missing = run(session, statement_requirements, deadline, "checking the database's tables");
+	size_t length;
+	int rows;
+
+	if (!missing)
+		return false;
+	rows = PQntuples(missing);
+	if (rows)
+		blame(session, "the database is not ready: in schema %s ", settings->schema);
+	for (int i = 0; i < rows; i++) {
+		length = strlen(session->fault);
+		snprintf(session->fault + length, sizeof(session->fault) - length, "%s%s", i ? "; " : "",
+			PQgetvalue(missing, i, 0));
+	}
+	PQclear(missing);
+	return rows == 0;
+}
+
+static bool prepare(struct session *session, enum session_purpose purpose, long deadline)
+{
+	static const char *const common[] = {statement_caller, statement_policy, statement_rights,
+		statement_grants, statement_facts, NULL};
+	static const char *const slow[] = {statement_access_token, statement_facts, NULL};
+	PGresult *result;
+
+	for (const char *const *text = purpose == SESSION_COMMON ? common : slow; *text; text++) {
+		result = run(session, *text, deadline, "preparing the statements");
+		PQclear(result);
+		if (!result)
+			return false;
+	}
+	result = run(session, "execute facts", deadline, "reading the permission and the index");
+	if (result)
+		session->facts = session_read_facts(result);
+	PQclear(result);
+	return result != NULL;
+}
+
+struct session_facts session_read_facts(const PGresult *result)
+{
+	struct session_facts facts = {0};
+
+	if (PQntuples(result) == 1 && PQnfields(result) == 2) {
+		facts.permission = atoi(PQgetvalue(result, 0, 0));
+		facts.token_index = *PQgetvalue(result, 0, 1) == 't';
+	}
+	return facts;
+}
+
+void session_open(struct session *session, const struct settings *settings, enum session_purpose purpose)
+{
+	long deadline;
+
+	*session = (struct session){0};
+	if (connect_to_server(session, settings)) {
+		deadline = now_ms() + (long)settings->connect_timeout;
+		if (set_up(session, settings, purpose, deadline) &&
+			check_requirements(session, settings, deadline) &&
+			prepare(session, purpose, deadline) && PQenterPipelineMode(session->connection) &&
+			PQsetnonblocking(session->connection, 1) == 0)
+			return;
+		if (!*session->fault)
+			blame(session, "entering pipeline mode: %s", PQerrorMessage(session->connection));
+	}
+	PQfinish(session->connection);
+	session->connection = NULL;
+}

@@ -1,0 +1,12 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Writes the .sql files named on the command line as one C header: each file a string statement_<name>, without comments.
+set -eu
+printf '/* Made from sql/statements by src/postgres/statements.sh. */\n#ifndef POSTGRES_STATEMENTS_H\n#define POSTGRES_STATEMENTS_H\n'
+for file in "$@"; do
+	name=$(basename "$file" .sql)
+	printf '#define statement_%s \\\n' "$name"
+	sed -e '/^--/d' -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^ */"/' -e 's/$/\\n" \\/' "$file"
+	printf '\n'
+done
+printf '#endif\n'

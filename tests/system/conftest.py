@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""The servers that the tests share: one PostgreSQL a run, databases made from templates, workers and nginx on demand."""
+import os
+import pathlib
+import shutil
+
+import pytest
+
+import servers
+
+SHARED = servers.ROOT.parent / "shared" / "authentik"
+
+
+def shared(name):
+    """A file of the recordings; without it the test is skipped, but not in CI."""
+    path = SHARED / name
+    if not path.exists():
+        assert os.environ.get("CI") != "true", "%s is missing, and CI must not go without" % path
+        pytest.skip("the recordings are not here: %s" % path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def directory():
+    path = servers.make_directory()
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def program(directory):
+    """A copy that the unprivileged user can read, wherever the checkout is."""
+    built = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", servers.ROOT / "build" / "event-matcher-fcgi"))
+    copy = directory / "event-matcher-fcgi"
+    shutil.copy(built, copy)
+    copy.chmod(0o755)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def postgres(directory):
+    server = servers.Postgres(directory)
+    server.run("create database alone_template")
+    for name in ("schema.sql", "sample.sql", "role.sql"):
+        server.load(servers.ROOT / "sql" / name, "alone_template")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def authentik_template(postgres):
+    path = shared("database.sql")
+    postgres.run("create database authentik_template")
+    postgres.load(path, "authentik_template", "-o", "/dev/null")
+    postgres.load(servers.ROOT / "sql" / "role.sql", "authentik_template")
+    return "authentik_template"
+
+
+def make_database(postgres, template, request):
+    name = "t_" + str(abs(hash(request.node.nodeid)))
+    postgres.run("create database %s template %s" % (name, template))
+    yield servers.Database(postgres, name)
+    postgres.run("drop database %s with (force)" % name)
+
+
+@pytest.fixture(scope="module")
+def alone(postgres, request):
+    """A database made from sql/schema.sql and sql/sample.sql, for this module."""
+    yield from make_database(postgres, "alone_template", request)
+
+
+@pytest.fixture
+def own(postgres, request):
+    """The same, for one test that changes it."""
+    yield from make_database(postgres, "alone_template", request)
+
+
+@pytest.fixture(scope="module")
+def authentik(postgres, authentik_template, request):
+    """authentik's own database as it was recorded, for this module."""
+    yield from make_database(postgres, authentik_template, request)
+
+
+def factory(kind, *fixed):
+    """Starts servers of a kind, and at the end stops those that still run, in reverse order."""
+    started = []
+
+    def start(*arguments, **options):
+        path = servers.make_directory()
+        started.append((path, None))
+        started[-1] = (path, kind(*fixed, path, *arguments, **options))
+        return started[-1][1]
+
+    yield start
+    running = [server for _, server in reversed(started) if server]
+    codes = [server.stop() - server.expected_code for server in running]
+    logs = [server.log() for server in running]
+    for path, _ in started:
+        shutil.rmtree(path)
+    assert not any(codes), "a server ended with %s: %s" % (codes, logs)
+    assert "signal 6" not in "".join(logs) and "signal 11" not in "".join(logs), logs
+
+
+@pytest.fixture
+def start_workers(program):
+    yield from factory(servers.Workers, program)
+
+
+@pytest.fixture(scope="module")
+def start_module_workers(program):
+    yield from factory(servers.Workers, program)
+
+
+@pytest.fixture
+def start_nginx():
+    yield from factory(servers.Nginx)
+
+
+@pytest.fixture(scope="module")
+def start_module_nginx():
+    yield from factory(servers.Nginx)
+
+
+@pytest.fixture(scope="module")
+def workers(start_module_workers, alone):
+    """Workers on the sample data that this module's tests share."""
+    return start_module_workers(alone)
+
+
+@pytest.fixture(scope="module")
+def nginx(start_module_nginx, workers):
+    """nginx with the configuration as shipped, in front of those workers."""
+    return start_module_nginx(workers.socket)

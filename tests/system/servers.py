@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: MIT
+"""Real servers in private directories, unprivileged: PostgreSQL, our workers, nginx."""
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+import psycopg
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1])
+
+
+def unprivileged():
+    """What makes subprocess start a program without privileges: PostgreSQL refuses root, and so do we."""
+    if os.getuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def make_directory():
+    """A directory with a path short enough for a unix socket, that the unprivileged user owns."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="em-", dir="/tmp"))
+    if "user" in unprivileged():
+        os.chown(path, unprivileged()["user"], unprivileged()["group"])
+    path.chmod(0o755)
+    return path
+
+
+def wait_until(condition, what, seconds=30):
+    """Asks again and again until the answer is true; the error names what was waited for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited %s seconds in vain for: %s" % (seconds, what)
+        time.sleep(0.01)
+
+
+def connects(address):
+    with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as probe:
+        return probe.connect_ex(address) == 0
+
+
+class Process:
+    """A program in the background, its output in a file."""
+
+    end_signal = signal.SIGTERM
+    expected_code = 0
+
+    def __init__(self, arguments, directory, name, environment=None, **options):
+        self.directory, self.log_path = directory, directory / (name + ".log")
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen([str(a) for a in arguments], cwd=directory, stderr=log, stdout=log,
+                                            env={**os.environ, **(environment or {})},
+                                            **{"stdin": subprocess.DEVNULL, **unprivileged(), **options})
+        self.pid = self.process.pid
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def wait_ready(self, condition, what):
+        wait_until(lambda: condition() or self.process.poll() is not None, what)
+        assert self.process.poll() is None, "%s ended: %s" % (what, self.log()[-2000:])
+
+    def stop(self, number=None):
+        """Ends it as its owner would, and returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number or self.end_signal)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+class Postgres(Process):
+    end_signal = signal.SIGINT
+
+    def __init__(self, directory, *settings):
+        self.data = directory / "data"
+        if not self.data.exists():
+            subprocess.run([BIN / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
+                            "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd=directory,
+                           **unprivileged())
+        super().__init__([BIN / "postgres", "-D", self.data, "-k", directory, "-c", "listen_addresses=",
+                          "-c", "fsync=off", "-c", "max_connections=200", *settings], directory, "postgres")
+        self.wait_ready(self.answers, "PostgreSQL")
+
+    def dsn(self, database="postgres", user="postgres"):
+        return "host=%s user=%s dbname=%s" % (self.directory, user, database)
+
+    def answers(self):
+        try:
+            psycopg.connect(self.dsn()).close()
+            return True
+        except psycopg.OperationalError:
+            return False
+
+    def run(self, sql, database="postgres"):
+        with psycopg.connect(self.dsn(database), autocommit=True) as connection:
+            return connection.execute(sql).fetchall() if sql.startswith("select") else connection.execute(sql) and None
+
+    def load(self, path, database, *options):
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, self.dsn(database)],
+                       stdin=open(path), check=True, capture_output=True, text=True)
+
+
+class Database:
+    """One database of a server: its connection strings, and statements run by its owner."""
+
+    def __init__(self, server, name):
+        self.server, self.name = server, name
+        self.dsn = server.dsn(name, "event_matcher")
+        self.owner_dsn = server.dsn(name)
+
+    def run(self, sql):
+        return self.server.run(sql, self.name)
+
+
+class Workers(Process):
+    def __init__(self, program, directory, database, environment=None, prefix=(), **settings):
+        self.socket = settings.pop("socket", str(directory / "workers.sock"))
+        settings = {"listen": "unix:" + self.socket, "workers": 1,
+                    "database": database if isinstance(database, str) else database.dsn, **settings}
+        arguments = ["--%s=%s" % (name.replace("_", "-"), value) for name, value in settings.items()]
+        super().__init__([*prefix, program, *arguments], directory, "workers", environment)
+        self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "the workers")
+
+    def worker_pids(self):
+        path = "/proc/%d/task/%d/children" % (self.pid, self.pid)
+        return [int(pid) for pid in pathlib.Path(path).read_text().split()]
+
+
+class Nginx(Process):
+    end_signal = signal.SIGQUIT
+
+    def __init__(self, directory, workers_socket, site=None, authentik=None):
+        shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
+        upstream = (directory / "upstream.conf").read_text()
+        (directory / "upstream.conf").write_text(
+            upstream.replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", workers_socket))
+        self.socket = str(directory / "nginx.sock")
+        (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket)
+        if site:
+            self.use_site(directory, site, authentik)
+        for path in directory.iterdir():
+            path.chmod(0o644)
+        super().__init__(["nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx")
+        self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "nginx")
+
+    @staticmethod
+    def use_site(directory, site, authentik):
+        """Another site's frame around the fragments, which stay unchanged."""
+        conf = (directory / "nginx.conf").read_text()
+        conf = conf.replace("include upstream.conf;", "include upstream.conf;\n include %s.http.conf;\n"
+                            "upstream authentik { server unix:%s; }" % (site, authentik))
+        (directory / "nginx.conf").write_text(conf.replace("include standalone.conf;", "include %s.conf;" % site))

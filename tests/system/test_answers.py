@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: MIT
+"""Answers are never stale and never another's: what changes shows at once, and a batch mixes nothing up."""
+import concurrent.futures
+import json
+import random
+
+import fastcgi
+from fastcgi import Connection
+from test_contract import ADMIN, URI
+
+POLICIES = [str(digit) * 8 + "-" + str(digit) * 4 + "-4" + str(digit) * 3 + "-8" + str(digit) * 3 + "-" + str(digit) * 12
+            for digit in range(1, 9)]
+
+
+def status(workers, key=ADMIN, uri=URI):
+    return fastcgi.ask(workers.socket, uri, key).status
+
+
+def test_a_policy_that_changes_shows_in_the_very_next_answer(start_workers, own):
+    workers = start_workers(own)
+    with Connection(workers.socket) as connection:
+        for number in range(200):
+            own.run("update authentik_policies_policy set name = 'n%d' where policy_uuid = '%s'" % (number, POLICIES[0]))
+            assert json.loads(connection.ask(URI, ADMIN).body)["name"] == "n%d" % number
+
+
+def test_a_revoked_key_and_a_withdrawn_right_show_in_the_very_next_answer(start_workers, own):
+    workers = start_workers(own)
+    changes = [("sample-token-admin", "delete from authentik_providers_oauth2_accesstoken", 403),
+               ("sample-key-auditor", "delete from authentik_core_user_user_permissions", 403),
+               ("sample-key-dashboard", "delete from auth_group_permissions", 403),
+               ("sample-key-operator", "update authentik_core_group set is_superuser = false", 403)]
+    for key, change, after in changes:
+        assert status(workers, key) == 200
+        own.run(change)
+        assert status(workers, key) == after
+
+
+def test_an_expired_deactivated_or_deleted_key_is_refused_at_once(start_workers, own):
+    workers = start_workers(own)
+    for change in ("update authentik_core_token set expiring = true, expires = now() where key = 'sample-key-admin'",
+                   "update authentik_core_token set expiring = false; update authentik_core_user set is_active = false",
+                   "update authentik_core_user set is_active = true; delete from authentik_core_token"):
+        own.run(change)
+        assert status(workers) == 403
+    own.run("insert into authentik_core_token (user_id, identifier, key) values (1, 'again', 'sample-key-admin')")
+    assert status(workers) == 200
+
+
+def test_of_two_tokens_with_one_key_the_lowest_uuid_counts(start_workers, own):
+    own.run("insert into authentik_core_token (token_uuid, user_id, identifier, key) values "
+            "('00000000-0000-4000-8000-000000000001', 7, 'twin', 'sample-key-admin')")
+    workers = start_workers(own)
+    assert status(workers) == 403
+    own.run("update authentik_core_token set token_uuid = 'ffffffff-ffff-4fff-bfff-ffffffffffff' where identifier = 'twin'")
+    assert status(workers) == 200
+
+
+def test_a_loop_of_groups_ends_and_an_ancestor_counts_down_to_depth_19(start_workers, own):
+    own.run("update authentik_core_group set parent_id = 'cccccccc-0000-4000-8000-000000000004', is_superuser = false")
+    workers = start_workers(own)
+    assert status(workers, "sample-key-operator") == 403
+    own.run("""insert into authentik_core_group (group_uuid, name, is_superuser)
+               select ('dddddddd-0000-4000-8000-' || to_char(n, 'FM000000000000'))::uuid, 'g' || n, n = 19
+                 from generate_series(0, 20) n;
+               update authentik_core_group set parent_id = ('dddddddd-0000-4000-8000-' ||
+                      to_char(substr(name, 2)::int + 1, 'FM000000000000'))::uuid where name ~ '^g[0-9]+$' and name <> 'g20';
+               update authentik_core_user_ak_groups set group_id = 'dddddddd-0000-4000-8000-000000000000' where user_id = 2""")
+    assert status(workers, "sample-key-operator") == 200
+    own.run("update authentik_core_group set is_superuser = (name = 'g20')")
+    assert status(workers, "sample-key-operator") == 403
+
+
+def test_malformed_grants_grant_nothing_and_harm_nobody(start_workers, own):
+    own.run("""insert into guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id)
+               select pk, content_type_id, id, 7 from auth_permission, unnest(array['', 'x', '%s', '{%s}',
+               '99999999-9999-4999-8999-999999999999', 'ffffffff-ffff-4fff-8fff-ffffffffffff']) pk"""
+            % (POLICIES[0].replace("-", ""), POLICIES[0]))
+    workers = start_workers(own)
+    assert status(workers, "sample-key-employee") == 403
+    own.run("insert into guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id) "
+            "select '%s', content_type_id, id, 7 from auth_permission" % POLICIES[1])
+    assert status(workers, "sample-key-employee") == 404
+    assert status(workers, "sample-key-employee", fastcgi.URI.format(POLICIES[1])) == 200
+
+
+# What each caller gets for policies 1, 3, 4 and one that does not exist.
+MIXED = {"sample-key-admin": (200, 200, 200, 404), "sample-key-operator": (200, 200, 200, 404),
+         "sample-key-auditor": (200, 200, 200, 404), "sample-key-dashboard": (200, 200, 200, 404),
+         "sample-token-admin": (200, 200, 200, 404), "sample-key-helpdesk": (404, 200, 404, 404),
+         "sample-key-contractor": (404, 404, 200, 404), "sample-key-employee": (403,) * 4,
+         "sample-key-former-admin": (403,) * 4, "sample-key-outpost": (404,) * 4, "sample-key-expired": (403,) * 4,
+         'a","b': (403,) * 4, "}": (403,) * 4, "{": (403,) * 4, "\\": (403,) * 4, "NULL": (403,) * 4, '"': (403,) * 4,
+         "sample-key-admin,sample-key-admin": (403,) * 4, "x" * 8192: (403,) * 4, "'": (403,) * 4}
+ASKED = (POLICIES[0], POLICIES[2], POLICIES[3], "99999999-9999-4999-8999-999999999999")
+
+
+def batch(generator, size):
+    return [(key, n, MIXED[key][n]) for key, n in
+            ((generator.choice(list(MIXED)), generator.randrange(4)) for _ in range(size))]
+
+
+def test_a_batch_of_64_mixed_questions_gives_each_its_own_answer(start_workers, own):
+    own.run("insert into guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id) "
+            "select 'not-a-uuid', content_type_id, id, 5 from auth_permission")
+    workers = start_workers(own)
+    generator = random.Random(1)
+    connections = [Connection(workers.socket) for _ in range(64)]
+    for _ in range(20):
+        asked = batch(generator, 64)
+        for connection, (key, n, _) in zip(connections, asked):
+            headers = [("Authorization", "Bearer " + key)]
+            connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
+        for connection, (key, n, expected) in zip(connections, asked):
+            reply = connection.reply()
+            assert reply.status == expected, (key, n)
+            assert expected != 200 or json.loads(reply.body)["pk"] == ASKED[n]
+    for connection in connections:
+        connection.socket.close()
+
+
+def hammer(path, seed, rounds):
+    """One client of many: asks on a kept connection and returns how many answers were wrong."""
+    generator, wrong = random.Random(seed), 0
+    with Connection(path) as connection:
+        for key, n, expected in batch(generator, rounds):
+            reply = connection.ask(fastcgi.URI.format(ASKED[n]), key)
+            wrong += reply.status != expected or (expected == 200 and json.loads(reply.body)["pk"] != ASKED[n])
+    return wrong
+
+
+def test_the_answers_of_two_workers_stay_right_under_64_clients_with_mixed_keys(start_workers, alone):
+    workers = start_workers(alone, workers=2)
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        assert sum(pool.map(lambda seed: hammer(workers.socket, seed, 60), range(64))) == 0
+
+
+def test_an_oauth_token_of_any_length_is_found_with_and_without_the_index(start_workers, own):
+    token = "ey" + "x" * 6000
+    own.run("insert into authentik_providers_oauth2_accesstoken (user_id, token, _scope) "
+            "values (2, '%s', 'goauthentik.io/api'), (5, 'dup', 'GOAUTHENTIK.IO/API'), (1, 'dup', 'goauthentik.io/api')" % token)
+    workers = start_workers(own)
+    assert [status(workers, key) for key in (token, "dup")] == [200, 403]
+    own.run("drop index event_matcher_accesstoken_token")
+    assert [status(workers, key) for key in (token, "dup", "nope")] == [200, 403, 403]

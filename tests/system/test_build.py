@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""What a stranger does first: build, install, distribute, run the demo; and no leak under valgrind."""
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import fastcgi
+import servers
+from test_answers import ASKED, MIXED, batch
+from test_contract import ADMIN, URI
+
+BUILD = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", servers.ROOT / "build" / "event-matcher-fcgi")).parent
+PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"
+
+
+def run(arguments, directory, **environment):
+    return subprocess.run([str(a) for a in arguments], cwd=directory, capture_output=True, text=True, timeout=300,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of what git tracks, as a stranger's clone has it."""
+    files = subprocess.run(["git", "-c", "safe.directory=*", "ls-files"], cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
+    for name in files.splitlines():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(servers.ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def test_make_install_puts_everything_below_destdir(tmp_path):
+    result = run(["make", "install", "DESTDIR=%s" % tmp_path], servers.ROOT / "build")
+    assert result.returncode == 0, result.stderr
+    installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    for name in ("sbin/event-matcher-fcgi", "share/man/man8/event-matcher-fcgi.8", "share/event-matcher-fcgi/sql/role.sql",
+                 "share/event-matcher-fcgi/nginx/nginx.conf"):
+        assert "usr/local/" + name in installed
+
+
+def test_make_distcheck_builds_from_the_tarball_alone(checkout):
+    assert run(["autoreconf", "-i"], checkout).returncode == 0
+    assert run(["./configure", "-q"], checkout).returncode == 0
+    result = run(["make", "distcheck"], checkout)
+    assert "ready for distribution" in result.stdout, result.stdout[-2000:] + result.stderr[-2000:]
+
+
+@pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
+                                              ("uuid", "uuid-dev"), ("libuv", "libuv1-dev")])
+def test_a_missing_library_is_named_with_its_debian_package(checkout, tmp_path, library, package):
+    """A pkg-config that does not know the one library."""
+    (tmp_path / "pkg-config").write_text('#!/bin/sh\ncase " $* " in *" %s "*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' % library)
+    (tmp_path / "pkg-config").chmod(0o755)
+    assert run(["autoreconf", "-i"], checkout).returncode == 0
+    result = run(["./configure", "-q"], checkout, PKG_CONFIG=str(tmp_path / "pkg-config"))
+    assert result.returncode != 0 and "is missing: apt install " + package in result.stderr
+
+
+def demo_directories():
+    return set(pathlib.Path("/tmp").glob("event-matcher.*"))
+
+
+def test_the_demo_shows_an_answer_and_leaves_nothing_behind():
+    before = demo_directories()
+    result = run(["scripts/demo", "--once", "--port=18080"], servers.ROOT)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert '"name":"default-match-configuration-error"' in result.stdout and demo_directories() <= before
+
+
+def test_the_demo_takes_the_next_port_where_one_is_taken():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = run(["scripts/demo", "--once", "--port=%d" % port], servers.ROOT)
+    assert result.returncode == 0 and "port %d is taken" % port in result.stdout
+
+
+def command_line(pid):
+    try:
+        return pathlib.Path("/proc", pid, "cmdline").read_bytes().decode()
+    except OSError:
+        return ""  # it has ended meanwhile
+
+
+@pytest.mark.parametrize("number, moment", [(signal.SIGINT, "serving until Ctrl-C"), (signal.SIGTERM, "starting the workers"),
+                                            (signal.SIGHUP, "starting a private PostgreSQL")])
+def test_an_interrupted_demo_leaves_nothing_running(number, moment):
+    process = subprocess.Popen(["scripts/demo", "--port=18180"], cwd=servers.ROOT, stdout=subprocess.PIPE, text=True,
+                               stderr=subprocess.STDOUT, start_new_session=True)
+    directory = None
+    for line in process.stdout:
+        directory = line.split()[-1] if "PostgreSQL in" in line else directory
+        if moment in line:
+            break
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    assert process.returncode in (130, 143) and not os.path.exists(directory)
+    assert [pid for pid in os.listdir("/proc") if pid.isdigit() and directory in command_line(pid)] == []
+
+
+def serve_under_valgrind(directory, dsn, listener):
+    arguments = ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
+                 "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error"]
+    return subprocess.Popen([str(a) for a in arguments], stdin=listener.fileno(), stderr=subprocess.DEVNULL)
+
+
+def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
+    path = str(tmp_path / "valgrind.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(128)
+        process = serve_under_valgrind(tmp_path, alone.dsn, listener)
+    connections = [fastcgi.Connection(path, timeout=60) for _ in range(20)]
+    assert connections[0].ask(URI, ADMIN).status in (200, 503)
+    generator = random.Random(2)
+    for _ in range(500):
+        asked = batch(generator, 20)
+        for connection, (key, n, _) in zip(connections, asked):
+            headers = [("Authorization", "Bearer " + key)]
+            connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
+        wrong = [MIXED[key][n] for connection, (key, n, _) in zip(connections, asked) if connection.reply().status not in (MIXED[key][n], 503, 504)]
+        assert wrong == []
+    for connection in connections:
+        connection.socket.close()
+    process.terminate()
+    assert process.wait(60) == 0, (tmp_path / "valgrind.log").read_text()[-3000:]

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: MIT
+"""Real clients and every way to be started: nginx, cgi-fcgi, spawn-fcgi, CGI, systemd's descriptors."""
+import json
+import os
+import socket
+import subprocess
+
+import pytest
+
+import fastcgi
+import rawhttp
+import servers
+from test_contract import ADMIN, URI
+
+KEY = [("Authorization", "Bearer " + ADMIN)]
+
+
+def test_nginx_keeps_its_connection_and_passes_get_head_and_refusals(nginx):
+    with rawhttp.Connection(nginx.socket) as connection:
+        asked = [("GET", URI, KEY), ("HEAD", URI, KEY), ("GET", URI, []), ("GET", "/x", KEY), ("POST", URI, KEY),
+                 ("OPTIONS", URI, []), ("GET", URI, KEY)]
+        got = [connection.ask(method, uri, headers, b"x" * 9 if method == "POST" else None).status
+               for method, uri, headers in asked]
+    assert got == [200, 200, 403, 404, 405, 204, 200]
+    assert rawhttp.ask(nginx.socket, "TRACE", URI, KEY).status == 405
+
+
+def test_what_nginx_refuses_by_itself_is_refused_by_the_workers_too(nginx, workers):
+    twice = KEY + KEY
+    assert rawhttp.ask(nginx.socket, "GET", URI, twice).status == 400
+    assert fastcgi.ask(workers.socket, URI, headers=twice).status == 400
+    huge = [("Authorization", "Bearer " + "a" * 40000)]
+    assert rawhttp.ask(nginx.socket, "GET", URI, huge).status == 400
+    assert fastcgi.ask(workers.socket, URI, headers=huge).status == 403
+
+
+def test_a_key_and_a_path_of_8_kib_pass_nginx(nginx):
+    long_key = [("Authorization", "Bearer " + "a" * 8192)]
+    assert rawhttp.ask(nginx.socket, "GET", URI, long_key).status == 403
+    assert rawhttp.ask(nginx.socket, "GET", fastcgi.URI.format("a" * 8000), KEY).status == 400
+
+
+def test_a_reply_of_4_mib_passes_nginx(start_workers, start_nginx, own):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set app = repeat('x', 4 << 20)")
+    nginx = start_nginx(start_workers(own).socket)
+    response = rawhttp.ask(nginx.socket, "GET", URI, KEY)
+    assert response.status == 200 and len(json.loads(response.content)["app"]) == 4 << 20
+
+
+def cgi_environment(**more):
+    return {"REQUEST_METHOD": "GET", "REQUEST_URI": URI, "HTTP_AUTHORIZATION": "Bearer " + ADMIN,
+            "PATH": os.environ["PATH"], **more}
+
+
+def test_cgi_fcgi_gets_a_whole_reply(workers):
+    result = subprocess.run(["cgi-fcgi", "-bind", "-connect", workers.socket], env=cgi_environment(),
+                            capture_output=True, timeout=20)
+    head, _, body = result.stdout.partition(b"\r\n\r\n")
+    assert head.startswith(b"Status: 200 OK\r\n") and json.loads(body)["pk"] == URI[-37:-1]
+
+
+def run_cgi(program, database, *arguments, **more):
+    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE=database.dsn, **more)
+    return subprocess.run([program, *arguments], env=environment, capture_output=True, timeout=20,
+                          stdin=subprocess.DEVNULL)
+
+
+def test_a_cgi_request_is_answered_on_standard_output(program, alone):
+    result = run_cgi(program, alone)
+    assert result.returncode == 0 and result.stdout.startswith(b"Status: 200 OK\r\n")
+    assert json.loads(result.stdout.partition(b"\r\n\r\n")[2])["pk"] == URI[-37:-1]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--database=host=/nowhere"], ["-x"], ["--workers=0x"]])
+def test_under_cgi_the_arguments_are_ignored(program, alone, arguments):
+    assert run_cgi(program, alone, *arguments).stdout.startswith(b"Status: 200 OK\r\n")
+
+
+def test_a_cgi_request_may_come_without_request_uri_and_beside_odd_variables(program, alone):
+    result = run_cgi(program, alone, REQUEST_URI="", LS_COLORS="\x1b[0m", HTTP_PROXY="http://evil",
+                     EVENT_MATCHER_CONFIG="")
+    assert result.stdout.startswith(b"Status: 404")
+    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE=alone.dsn, SCRIPT_NAME="/api/v3",
+                                  PATH_INFO=URI[7:], LS_COLORS="\x1b[0m")
+    del environment["REQUEST_URI"]
+    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+    assert result.stdout.startswith(b"Status: 200")
+
+
+def test_a_cgi_request_without_a_database_is_told_503(program, tmp_path):
+    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE="host=%s" % tmp_path)
+    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+    assert result.stdout.startswith(b"Status: 503") and b"Retry-After: 1" in result.stdout
+
+
+def test_spawn_fcgi_hands_over_descriptor_0_and_one_worker_serves(program, alone, directory):
+    path = str(directory / "spawned.sock")
+    pid_file = directory / "spawned.pid"
+    subprocess.run(["spawn-fcgi", "-s", path, "-M", "0666", "-P", pid_file, "--", program, "--database=" + alone.dsn],
+                   check=True, capture_output=True)
+    pid = int(pid_file.read_text())
+    try:
+        assert fastcgi.ask(path, URI, ADMIN).status == 200
+        assert open("/proc/%d/task/%d/children" % (pid, pid)).read() == ""
+    finally:
+        os.kill(pid, 15)
+        servers.wait_until(lambda: not servers.connects(path), "the spawned worker to end")
+
+
+def listening_socket(path):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(16)
+    return listener
+
+
+def test_systemds_sockets_are_taken_over_with_a_pool(program, alone, directory):
+    path = str(directory / "activated.sock")
+    listener = listening_socket(path)
+    script = 'exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"' % listener.fileno()
+    process = subprocess.Popen(["bash", "-c", script, "bash", program, "--database=" + alone.dsn, "--workers=2"],
+                               pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        assert fastcgi.ask(path, URI, ADMIN).status == 200
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+    assert os.path.exists(path), "systemd's socket is not ours to remove"
+
+
+def test_listen_fds_of_another_process_are_none_of_ours(program):
+    result = subprocess.run([program], env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}, capture_output=True,
+                            stdin=subprocess.DEVNULL, timeout=20)
+    assert result.returncode == 2 and b"nothing to listen on" in result.stderr
+
+
+def test_tcp_serves_as_the_unix_socket_does(program, alone, directory):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = servers.Process([program, "--listen=127.0.0.1:%d" % port, "--database=" + alone.dsn, "--workers=1"],
+                              directory, "tcp")
+    process.wait_ready(lambda: servers.connects(("127.0.0.1", port)), "the workers on TCP")
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(fastcgi.request(fastcgi.parameters(URI, headers=KEY), flags=0))
+        assert b"Status: 200 OK" in connection.makefile("rb").read()
+    assert process.stop() == 0

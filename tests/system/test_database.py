@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""The database: what is missing is named, a loss is healed, errors are what the contract says, the role is enough."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import psycopg
+import pytest
+
+import fastcgi
+import servers
+from test_contract import ADMIN, URI
+
+UNAVAILABLE = (503, {"detail": "Service temporarily unavailable."})
+LATE = (504, {"detail": "The database did not answer in time."})
+ERROR = (500, {"detail": "Internal server error."})
+
+
+def ask(workers, key=ADMIN):
+    reply = fastcgi.ask(workers.socket, URI, key)
+    assert (reply.headers.get("retry-after") == "1") == (reply.status == 503)
+    return reply.status, json.loads(reply.body)
+
+
+def serves(workers):
+    return ask(workers)[0] == 200
+
+
+def check(program, dsn, *arguments):
+    return subprocess.run([program, "--check", "--database=" + dsn, *arguments], capture_output=True, text=True,
+                          timeout=30, stdin=subprocess.DEVNULL)
+
+
+@pytest.fixture
+def own_postgres():
+    """A server of the test's own, to stop and start."""
+    path = servers.make_directory()
+    server = servers.Postgres(path)
+    for name in ("schema.sql", "sample.sql", "role.sql"):
+        server.load(servers.ROOT / "sql" / name, "postgres")
+    running = [server]
+    yield running
+    running[-1].stop()
+    subprocess.run(["rm", "-r", str(path)], check=True)
+
+
+def test_check_says_that_all_is_good(program, alone):
+    result = check(program, alone.dsn)
+    assert result.returncode == 0 and result.stdout == "settings and database are good\n"
+
+
+@pytest.mark.parametrize("change, missing", [
+    ("drop table guardian_groupobjectpermission", "the table guardian_groupobjectpermission is missing"),
+    ("alter table authentik_core_token rename expiring to x", "the column authentik_core_token.expiring is missing"),
+    ("revoke select (key) on authentik_core_token from event_matcher",
+     "the privilege to select the column authentik_core_token.key is missing"),
+    ("revoke usage on schema public from public, event_matcher", "the schema, or the privilege to use it, is missing")])
+def test_check_names_what_is_missing(program, own, change, missing):
+    own.run(change)
+    result = check(program, own.dsn)
+    assert result.returncode == 1 and result.stderr.endswith("in schema public %s\n" % missing)
+
+
+def test_check_names_every_missing_thing_of_an_empty_database(program, own):
+    own.run("drop schema public cascade; create schema public; grant usage on schema public to public")
+    assert check(program, own.dsn).stderr.count(" is missing") == 16
+
+
+def test_check_names_a_database_that_cannot_be_reached_without_its_password(program, tmp_path):
+    result = check(program, "host=%s user=x password=secret" % tmp_path)
+    assert result.returncode == 1 and "No such file" in result.stderr and "secret" not in result.stderr
+
+
+def test_check_warns_of_a_missing_index_and_permission(program, own):
+    own.run("drop index event_matcher_accesstoken_token; truncate auth_permission cascade")
+    result = check(program, own.dsn)
+    assert result.returncode == 0 and result.stdout.count("warning: ") == 2
+
+
+def test_another_schema_is_found_by_its_name(program, own, start_workers):
+    own.run('alter schema public rename to "Te nant"')
+    assert check(program, own.dsn).returncode == 1
+    assert check(program, own.dsn, "--schema=Te nant").returncode == 0
+    assert serves(start_workers(own, schema="Te nant"))
+
+
+def test_a_database_that_is_not_ready_yet_is_waited_for(start_workers, own):
+    own.run("alter table authentik_core_user rename to migrating")
+    workers = start_workers(own)
+    servers.wait_until(lambda: "the table authentik_core_user is missing" in workers.log(), "the missing table to be named")
+    assert ask(workers) == UNAVAILABLE
+    own.run("alter table migrating rename to authentik_core_user")
+    servers.wait_until(lambda: serves(workers), "the service")
+    assert workers.log().count("the table authentik_core_user is missing") <= 2
+
+
+def test_a_table_that_goes_while_serving_is_an_error_then_named_then_healed(start_workers, own):
+    workers = start_workers(own)
+    assert serves(workers)
+    own.run("alter table authentik_policies_policybinding rename to gone")
+    assert ask(workers) == ERROR
+    servers.wait_until(lambda: "authentik_policies_policybinding is missing" in workers.log(), "the table to be named", 3)
+    own.run("alter table gone rename to authentik_policies_policybinding")
+    servers.wait_until(lambda: serves(workers), "the service")
+
+
+def test_a_lost_database_gives_503_and_heals_by_itself(start_workers, own_postgres):
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
+    assert serves(workers)
+    own_postgres[0].stop()
+    assert ask(workers) == UNAVAILABLE
+    servers.wait_until(lambda: ask(workers) == UNAVAILABLE, "a 503")
+    started = time.monotonic()
+    assert ask(workers) == UNAVAILABLE and time.monotonic() - started < 0.5
+    own_postgres.append(servers.Postgres(own_postgres[0].directory))
+    servers.wait_until(lambda: serves(workers), "the service", 5)
+
+
+def test_a_start_without_a_database_serves_once_it_is_there(start_workers, own_postgres):
+    own_postgres[0].stop()
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
+    assert ask(workers) == UNAVAILABLE
+    own_postgres.append(servers.Postgres(own_postgres[0].directory))
+    servers.wait_until(lambda: serves(workers), "the service", 5)
+
+
+def test_a_request_outlives_a_fast_restart(start_workers, own_postgres):
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
+    assert serves(workers)
+    own_postgres[0].stop()
+    with fastcgi.Connection(workers.socket) as connection:
+        connection.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN)])))
+        own_postgres.append(servers.Postgres(own_postgres[0].directory))
+        assert connection.reply().status in (200, 503)
+    servers.wait_until(lambda: serves(workers), "the service", 5)
+
+
+def test_backends_that_are_terminated_cost_no_request(start_workers, own):
+    workers = start_workers(own)
+    assert serves(workers)
+    for _ in range(20):
+        own.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher' "
+                "and datname = '%s'" % own.name)
+        assert serves(workers)
+
+
+def test_a_server_that_is_stopped_gives_504_at_the_deadline(start_workers, own):
+    workers = start_workers(own, request_timeout="500ms", statement_timeout="400ms")
+    assert serves(workers)
+    backends = [pid for pid, in own.run("select pid from pg_stat_activity where usename = 'event_matcher' "
+                                        "and datname = '%s'" % own.name)]
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        assert ask(workers) == LATE
+        assert 0.4 < time.monotonic() - started < 1.5
+        servers.wait_until(lambda: serves(workers), "a new connection", 10)
+    finally:
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
+
+
+FAILURES = {
+    "57014": LATE, "53300": UNAVAILABLE, "53200": UNAVAILABLE, "42501": ERROR, "42P01": ERROR, "XX000": ERROR,
+    "22012": ERROR, "40001": UNAVAILABLE, "40P01": UNAVAILABLE, "0A000": ERROR, "57P01": UNAVAILABLE}
+
+
+@pytest.mark.parametrize("sqlstate", FAILURES)
+def test_an_error_of_the_database_is_told_by_its_class_and_nothing_else(start_workers, own, sqlstate):
+    """A view in the policies' place raises the error for one policy, and only for it."""
+    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
+               if id = '%s' then raise 'a secret of the database' using errcode = '%s'; end if; return name; end $$;
+               alter table authentik_policies_policy rename to base;
+               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
+               from base; grant select on authentik_policies_policy to event_matcher""" % (URI[-37:-1], sqlstate))
+    workers = start_workers(own)
+    other = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    assert fastcgi.ask(workers.socket, other, ADMIN).status == 200
+    assert ask(workers) == FAILURES[sqlstate]
+    servers.wait_until(lambda: fastcgi.ask(workers.socket, other, ADMIN).status == 200, "the service")
+
+
+def test_one_bad_row_fails_only_its_own_question_of_a_batch(start_workers, own):
+    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
+               if id = '%s' then return (1 / 0)::text; end if; return name; end $$;
+               alter table authentik_policies_policy rename to base;
+               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
+               from base; grant select on authentik_policies_policy to event_matcher""" % URI[-37:-1])
+    workers = start_workers(own)
+    good = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    connections = [fastcgi.Connection(workers.socket) for _ in range(20)]
+    for number, connection in enumerate(connections):
+        headers = [("Authorization", "Bearer " + ADMIN)]
+        connection.send(fastcgi.request(fastcgi.parameters(good if number % 2 else URI, headers=headers)))
+    assert [connection.reply().status for connection in connections] == [500, 200] * 10
+    for connection in connections:
+        connection.socket.close()
+
+
+def test_a_permission_that_appears_later_is_found(start_workers, own):
+    own.run("create table kept as select * from auth_permission; create table grants as select * from "
+            "authentik_core_user_user_permissions; truncate auth_permission cascade")
+    workers = start_workers(own)
+    assert serves(workers) and ask(workers, "sample-key-auditor")[0] == 403
+    assert "no permission view_eventmatcherpolicy" in workers.log()
+    own.run("insert into auth_permission select * from kept; insert into authentik_core_user_user_permissions select * from grants")
+    servers.wait_until(lambda: ask(workers, "sample-key-auditor")[0] == 200, "the permission", 15)
+
+
+def test_the_keys_never_reach_the_log(start_workers, own):
+    workers = start_workers(own, log_level="debug")
+    ask(workers)
+    ask(workers, "a-key-that-nobody-has")
+    own.run("alter table authentik_core_token rename to gone")
+    ask(workers)
+    assert ADMIN not in workers.log() and "nobody-has" not in workers.log()
+
+
+ALLOWED = {"authentik_core_token": "token_uuid, key, intent, expiring, expires, user_id"}
+
+
+@pytest.mark.parametrize("sql", [
+    "select username from authentik_core_user", "select identifier from authentik_core_token",
+    "select * from authentik_core_token", "select name from authentik_core_group",
+    "update authentik_core_token set key = ''", "delete from authentik_policies_policy",
+    "insert into auth_group (name) values ('x')", "truncate authentik_core_token", "create table public.x ()",
+    "create schema x", "create role x", "select pg_read_file('/etc/passwd')", "copy (select 1) to program 'true'",
+    "select lo_import('/etc/passwd')", "set role postgres", "alter role event_matcher superuser"])
+def test_the_role_is_refused_everything_else(alone, sql):
+    with psycopg.connect(alone.dsn, autocommit=True) as connection:
+        connection.execute("set default_transaction_read_only = off")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(sql)
+
+
+def test_role_sql_may_run_again_and_with_a_password_and_schema(own, start_workers):
+    path = servers.ROOT / "sql" / "role.sql"
+    own.run("alter schema public rename to tenant")
+    own.server.load(path, own.name, "-v", "schema=tenant", "-v", "password=it's")
+    assert serves(start_workers(own, schema="tenant"))
+
+
+def test_the_statements_run_in_psql(own):
+    for path in sorted((servers.ROOT / "sql" / "statements").glob("*.sql")):
+        own.server.load(path, own.name)
+
+
+def test_index_sql_makes_an_index_that_the_lookup_of_tokens_uses(own):
+    own.run("drop index event_matcher_accesstoken_token")
+    own.server.load(servers.ROOT / "sql" / "index.sql", own.name)
+    own.run("insert into authentik_providers_oauth2_accesstoken (user_id, token, _scope) "
+            "select 1, 't' || n, '' from generate_series(1, 20000) n; analyze authentik_providers_oauth2_accesstoken")
+    with psycopg.connect(own.dsn) as connection:
+        connection.execute("set plan_cache_mode = force_generic_plan")
+        connection.execute((servers.ROOT / "sql" / "statements" / "access_token.sql").read_text())
+        plan = "\n".join(row for row, in connection.execute("explain execute access_token(array['x'])"))
+    assert "event_matcher_accesstoken_token" in plan

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""openapi.yaml is a valid document of OpenAPI 3.0, and describes what authentik answers; no server is needed."""
+import functools
+import json
+import pathlib
+
+import jsonschema
+import pytest
+import yaml
+
+import conftest
+import servers
+
+OFFICIAL = pathlib.Path("/usr/share/openapi-specification/schemas/v3.0/schema.json")
+DOCUMENT = yaml.safe_load((servers.ROOT / "openapi.yaml").read_text())
+PATH = DOCUMENT["paths"]["/policies/event_matcher/{policy_uuid}/"]
+SCHEMAS = DOCUMENT["components"]["schemas"]
+POLICY = {"pk": "11111111-1111-4111-8111-111111111111", "name": "match-everything", "execution_logging": False,
+          "component": "ak-policy-event-matcher-form", "verbose_name": "Event Matcher Policy",
+          "verbose_name_plural": "Event Matcher Policies",
+          "meta_model_name": "authentik_policies_event_matcher.eventmatcherpolicy", "bound_to": 0,
+          "action": None, "client_ip": None, "app": None, "model": None}
+REQUIRED = ["bound_to", "component", "meta_model_name", "name", "pk", "verbose_name", "verbose_name_plural"]
+
+
+def as_json_schema(node):
+    """OpenAPI 3.0 says null by nullable, JSON Schema by a second type."""
+    if isinstance(node, list):
+        return [as_json_schema(member) for member in node]
+    if not isinstance(node, dict):
+        return node
+    plain = {key: as_json_schema(value) for key, value in node.items() if key != "nullable"}
+    return {**plain, "type": [node["type"], "null"]} if node.get("nullable") is True else plain
+
+
+def conforms(value, schema):
+    whole = {**as_json_schema(schema), "components": as_json_schema(DOCUMENT["components"])}
+    checker = jsonschema.FormatChecker(["uuid"])
+    return jsonschema.Draft4Validator(whole, format_checker=checker).is_valid(value)
+
+
+def resolve(node):
+    """What a $ref names; anything else is itself."""
+    if "$ref" not in node:
+        return node
+    return functools.reduce(dict.__getitem__, node["$ref"].split("/")[1:], DOCUMENT)
+
+
+def references(node):
+    if isinstance(node, dict):
+        yield from [node["$ref"]] if "$ref" in node else []
+        node = node.values()
+    if not isinstance(node, (str, int, bool, type(None))):
+        for member in node:
+            yield from references(member)
+
+
+def body_schema(status):
+    return resolve(PATH["get"]["responses"][str(status)])["content"]["application/json"]["schema"]
+
+
+def test_the_official_schema_of_openapi_accepts_the_document():
+    jsonschema.Draft4Validator(json.loads(OFFICIAL.read_text())).validate(DOCUMENT)
+
+
+@pytest.mark.parametrize("reference", sorted(set(references(DOCUMENT))))
+def test_a_reference_names_something(reference):
+    assert resolve({"$ref": reference})
+
+
+@pytest.mark.parametrize("name, count", [("EventActions", 27), ("AppEnum", 57), ("ModelEnum", 89)])
+def test_the_choices_are_complete_and_stand_once_each(name, count):
+    assert len(SCHEMAS[name]["enum"]) == len(set(SCHEMAS[name]["enum"])) == count
+
+
+def test_the_policy_has_its_properties_in_order_and_requires_seven():
+    assert list(SCHEMAS["EventMatcherPolicy"]["properties"]) == list(POLICY)
+    assert SCHEMAS["EventMatcherPolicy"]["required"] == REQUIRED
+
+
+def test_each_answer_is_described():
+    assert list(PATH["get"]["responses"]) == ["200", "400", "403", "404", "405", "406", "500", "503", "504"]
+    assert "204" in PATH["options"]["responses"]
+
+
+@pytest.mark.parametrize("change", [
+    {}, {"action": "login"}, {"action": ""}, {"action": "of another version"}, {"client_ip": "no address"},
+    {"app": "authentik.core", "model": "authentik_core.user"}, {"app": "", "model": ""}, {"bound_to": 3}])
+def test_a_policy_as_it_is_stored_conforms(change):
+    assert conforms({**POLICY, **change}, body_schema(200))
+
+
+@pytest.mark.parametrize("change", [
+    {"pk": None}, {"pk": "no uuid"}, {"name": None}, {"bound_to": "3"}, {"bound_to": None}, {"action": 1},
+    {"client_ip": []}, {"app": {}}, {"model": False}, {"execution_logging": None}])
+def test_a_policy_of_other_types_does_not_conform(change):
+    assert not conforms({**POLICY, **change}, body_schema(200))
+
+
+@pytest.mark.parametrize("name", REQUIRED)
+def test_a_policy_without_a_required_property_does_not_conform(name):
+    assert not conforms({key: value for key, value in POLICY.items() if key != name}, body_schema(200))
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["responses"]))
+def test_the_example_of_an_error_conforms(name):
+    content = DOCUMENT["components"]["responses"][name]["content"]["application/json"]
+    assert conforms(content["example"], content["schema"])
+    assert not conforms({"detail": 1, "code": 1}, content["schema"])
+
+
+def test_every_recorded_answer_to_get_conforms():
+    recordings = [json.loads(line) for line in conftest.shared("recorded.jsonl").open()]
+    answers = [r for r in recordings if r["method"] == "GET" and r["response"] and not r.get("html")]
+    assert len(answers) == 239
+    assert [r["case"] for r in answers if not conforms(json.loads(r["response"]), body_schema(r["status"]))] == []

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""The pool: workers that die are replaced, a drain loses nothing, settings and sockets are checked at the start."""
+import os
+import signal
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+import fastcgi
+import rawhttp
+import servers
+from fastcgi import Connection
+from test_contract import ADMIN, URI
+
+KEY = [("Authorization", "Bearer " + ADMIN)]
+
+
+def get(nginx):
+    try:
+        return rawhttp.ask(nginx.socket, "GET", URI, KEY).status
+    except OSError as error:
+        return str(error)
+
+
+class Load:
+    """8 clients that ask through nginx without a pause until they are told to stop; their answers are kept."""
+
+    def __init__(self, nginx):
+        self.nginx, self.answers, self.over = nginx, [], False
+        self.threads = [threading.Thread(target=self.run) for _ in range(8)]
+        for thread in self.threads:
+            thread.start()
+
+    def run(self):
+        deadline = time.monotonic() + 60
+        while not self.over and time.monotonic() < deadline:
+            self.answers.append(get(self.nginx))
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+        return self.answers
+
+
+def test_workers_killed_under_load_lose_no_request_and_are_replaced(start_workers, start_nginx, alone):
+    workers = start_workers(alone, workers=2)
+    nginx = start_nginx(workers.socket)
+    assert get(nginx) == 200
+    load = Load(nginx)
+    for _ in range(5):
+        victim, before = workers.worker_pids()[0], len(load.answers)
+        os.kill(victim, signal.SIGKILL)
+        servers.wait_until(lambda: len(set(workers.worker_pids()) - {victim}) == 2, "the worker's successor")
+        servers.wait_until(lambda: len(load.answers) > before + 50, "requests to be served meanwhile")
+    answers = load.stop()
+    assert set(answers) == {200} and len(answers) > 50
+    assert workers.log().count("was ended by signal 9") == 5
+
+
+def test_a_worker_that_dies_at_once_is_replaced_with_growing_delay(start_workers, alone):
+    workers = start_workers(alone, workers=1)
+    births, seen = [], set()
+    while len(births) < 5:
+        servers.wait_until(lambda: set(workers.worker_pids()) - seen, "a new worker")
+        births.append(time.monotonic())
+        worker = (set(workers.worker_pids()) - seen).pop()
+        seen.add(worker)
+        os.kill(worker, signal.SIGKILL)
+    gaps = [after - before for before, after in zip(births, births[1:])]
+    assert gaps[1] >= 0.1 and gaps[2] >= 0.2 and gaps[3] >= 0.4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_drain_answers_what_is_open_and_then_ends(start_workers, alone, number):
+    workers = start_workers(alone)
+    with Connection(workers.socket) as busy, Connection(workers.socket) as idle:
+        assert idle.ask(URI, ADMIN).status == 200
+        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        busy.send(data[:-8])
+        workers.process.send_signal(number)
+        assert idle.is_closed()
+        busy.send(data[-8:])
+        assert busy.reply().status == 200 and busy.is_closed()
+    assert workers.process.wait(10) == 0 and not os.path.exists(workers.socket)
+
+
+def test_a_successor_takes_the_socket_while_its_predecessor_drains(start_workers, alone):
+    workers = start_workers(alone)
+    with Connection(workers.socket) as busy:
+        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        busy.send(data[:-8])
+        assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+        workers.process.send_signal(signal.SIGTERM)
+        servers.wait_until(lambda: not os.path.exists(workers.socket), "the socket to be given up")
+        successor = start_workers(alone, socket=workers.socket)
+        busy.send(data[-8:])
+        assert busy.reply().status == 200 and workers.process.wait(10) == 0
+        assert fastcgi.ask(successor.socket, URI, ADMIN).status == 200
+
+
+def test_without_descriptors_the_listener_rests_and_serves_again_later(start_workers, alone):
+    workers = start_workers(alone, prefix=["prlimit", "--nofile=24:24"])
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+    pid = workers.worker_pids()[0]
+    connections = [Connection(workers.socket) for _ in range(20)]
+    servers.wait_until(lambda: "Too many open files" in workers.log(), "the descriptors to be used up")
+    before = cpu_ticks(pid)
+    assert connections[0].ask(URI, ADMIN).status == 200
+    time.sleep(0.5)
+    assert cpu_ticks(pid) - before < 25, "the worker spins"
+    for connection in connections:
+        connection.socket.close()
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+
+
+def cpu_ticks(pid):
+    fields = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [signal.SIGINT]])
+def test_a_second_sigterm_or_sigint_ends_at_once(start_workers, alone, signals):
+    workers = start_workers(alone)
+    with Connection(workers.socket) as busy:
+        busy.send(fastcgi.begin())
+        fastcgi.ask(workers.socket, URI, ADMIN)
+        for count, number in enumerate(signals, 1):
+            workers.process.send_signal(number)
+            servers.wait_until(lambda: workers.log().count("info %d " % workers.pid) >= count, "the signal to be heard")
+        assert workers.process.wait(1) == 0 and busy.is_closed()
+
+
+def test_a_drain_ends_after_drain_timeout_whoever_is_still_there(start_workers, alone):
+    workers = start_workers(alone, drain_timeout="300ms")
+    with Connection(workers.socket) as busy:
+        busy.send(fastcgi.begin())
+        fastcgi.ask(workers.socket, URI, ADMIN)
+        workers.process.send_signal(signal.SIGTERM)
+        assert busy.is_closed() and workers.process.wait(10) == 0
+
+
+def test_workers_of_a_supervisor_that_was_killed_end_and_free_the_socket(start_workers, alone, program, directory):
+    path = str(directory / "orphans.sock")
+    process = servers.Process([program, "--listen=unix:" + path, "--database=" + alone.dsn, "--workers=2"], directory, "orphans")
+    process.wait_ready(lambda: servers.connects(path), "the workers")
+    process.process.kill()
+    process.process.wait()
+    servers.wait_until(lambda: not servers.connects(path), "the orphans to end")
+
+
+def run(program, *arguments, **environment):
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+                          env={"PATH": os.environ["PATH"], **environment})
+
+
+@pytest.mark.parametrize("arguments, error", [
+    (["--nonsense=1"], "--nonsense=1 is no option"), (["--workers"], "--workers is no option, or its value is missing"),
+    (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
+    (["--request-timeout=5"], "request_timeout is to be a duration with its unit"), ([], "nothing to listen on"),
+    (["--listen-mode=999"], "listen_mode is to be an octal mode"), (["--max-unsent=64TB"], "max_unsent is to be a size"),
+    (["--base-path=api"], "base_path is to be"), (["--config=/nonexistent"], "/nonexistent: No such file"),
+    (["--log-level=loud"], "log_level is to be error, warning, info or debug"), (["--schema="], "schema is empty")])
+def test_a_mistake_in_the_settings_is_named_and_exits_2(program, arguments, error):
+    result = run(program, *arguments)
+    assert result.returncode == 2 and error in result.stderr
+
+
+@pytest.mark.parametrize("text, error", [("workers = 2\nworker = 3\n", ":2: unknown setting \"worker\""),
+                                         ("workers\n", ":1: a line is to be"), ("# x\n\nworkers=-1\n", ":3: workers is")])
+def test_a_mistake_in_the_file_is_named_with_its_line(program, tmp_path, text, error):
+    (tmp_path / "conf").write_text(text)
+    result = run(program, "--config=%s" % (tmp_path / "conf"))
+    assert result.returncode == 2 and str(tmp_path / "conf") + error in result.stderr
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(program, tmp_path):
+    (tmp_path / "conf").write_text("listen_mode = 1\nbase_path = file\nschema = from_file\n")
+    environment = {"EVENT_MATCHER_CONFIG": str(tmp_path / "conf"), "EVENT_MATCHER_BASE_PATH": "environment"}
+    assert '"environment"' in run(program, **environment).stderr
+    assert '"argument"' in run(program, "--base-path=argument", **environment).stderr
+    del environment["EVENT_MATCHER_BASE_PATH"]
+    assert '"file"' in run(program, **environment).stderr
+
+
+def test_variables_of_an_orchestrator_are_no_settings(program):
+    assert run(program, "--version", EVENT_MATCHER_PORT="tcp://192.0.2.1:80").returncode == 0
+
+
+def test_version_and_help_exit_0(program):
+    assert run(program, "--version").stdout.startswith("event-matcher-fcgi ")
+    assert "--listen-mode=0660" in run(program, "--help").stdout
+
+
+def test_the_socket_gets_its_mode_and_is_removed_at_the_end(start_workers, alone):
+    workers = start_workers(alone, listen_mode="0640")
+    assert stat.S_IMODE(os.stat(workers.socket).st_mode) == 0o640
+    assert workers.stop() == 0 and not os.path.exists(workers.socket)
+
+
+def test_a_left_over_socket_is_replaced_but_one_in_use_and_a_file_are_not(start_workers, alone, program):
+    workers = start_workers(alone)
+    listen = "--listen=unix:" + workers.socket
+    result = run(program, listen)
+    assert result.returncode == 1 and "Address already in use" in result.stderr
+    workers.process.kill()
+    servers.wait_until(lambda: not servers.connects(workers.socket), "the workers to end")
+    workers.process.wait()
+    assert os.path.exists(workers.socket)
+    workers.expected_code = -signal.SIGKILL
+    again = start_workers(alone, socket=workers.socket)
+    assert fastcgi.ask(again.socket, URI, ADMIN).status == 200 and again.stop() == 0
+    (workers.directory / "workers.sock").write_text("a file")
+    assert run(program, listen).returncode == 1 and os.path.exists(workers.socket)
+
+
+@pytest.mark.parametrize("listen", ["nonsense", "unix:", "127.0.0.1:", ":80", "unix:/nonexistent/x.sock", "unix:" + "x" * 200])
+def test_an_address_that_cannot_be_listened_on_is_named(program, listen):
+    result = run(program, "--listen=" + listen)
+    assert result.returncode == 1 and listen.replace("unix:", "")[:20] in result.stderr
