@@ -10,10 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CALLER, ACCESS_TOKEN, POLICY, RIGHTS, GRANTS, FACTS };
+enum { CALLER, ACCESS_TOKEN, POLICY, RIGHTS, FACTS };
 
-static const char *const names[BATCH_STATEMENTS] = {
-	"caller", "access_token", "policy", "rights", "grants", "facts"};
+static const char *const names[BATCH_STATEMENTS] = {"caller", "access_token", "policy", "rights", "facts"};
 
 /* Their columns, in the order of the .sql files. */
 enum { CALLER_N, CALLER_USER, CALLER_ACTIVE, CALLER_SERVICE, CALLER_SUPERUSER, CALLER_COLUMNS };
@@ -28,8 +27,7 @@ enum {
 	POLICY_MODEL,
 	POLICY_COLUMNS
 };
-enum { RIGHTS_N, RIGHTS_ALL, RIGHTS_ANY, RIGHTS_COLUMNS };
-enum { GRANTS_N, GRANTS_COLUMNS };
+enum { RIGHTS_N, RIGHTS_ALL, RIGHTS_GRANTED, RIGHTS_ANY, RIGHTS_COLUMNS };
 enum { FACTS_COLUMNS = 2 };
 
 static bool same_key(const struct question *a, const struct question *b)
@@ -45,11 +43,6 @@ static bool same_policy(const struct question *a, const struct question *b)
 static bool same_user(const struct question *a, const struct question *b)
 {
 	return a->user == b->user;
-}
-
-static bool same_pair(const struct question *a, const struct question *b)
-{
-	return same_user(a, b) && same_policy(a, b);
 }
 
 static unsigned place(struct batch_distinct *distinct, struct question *question,
@@ -75,7 +68,7 @@ void batch_add(struct batch *batch, struct question *question)
 		question->policy_place = place(&batch->policies, question, same_policy);
 	if (question->wants & QUESTION_RIGHTS) {
 		question->user_place = place(&batch->users, question, same_user);
-		question->pair_place = place(&batch->pairs, question, same_pair);
+		question->user_policy = batch->user_policies[question->user_place]++;
 	}
 }
 
@@ -95,14 +88,38 @@ static void encode_policies(struct buffer *buffer, const struct batch_distinct *
 	}
 }
 
-static void encode_users(struct buffer *buffer, const struct batch_distinct *distinct)
+static void append_number(struct buffer *buffer, unsigned number)
 {
-	array_start(buffer, ARRAY_INT4, distinct->count);
-	for (unsigned i = 0; i < distinct->count; i++) {
-		uint32_t user = htobe32((uint32_t)distinct->of[i]->user);
+	uint32_t bytes = htobe32(number);
 
-		array_append(buffer, &user, sizeof(user));
+	array_append(buffer, &bytes, sizeof(bytes));
+}
+
+/* The users, and of each the first and the last of its policies in the fourth array. */
+static void encode_users(struct buffer *parameters, const struct batch *batch)
+{
+	unsigned first = 1;
+
+	for (int i = 0; i < 3; i++)
+		array_start(&parameters[i], ARRAY_INT4, batch->users.count);
+	for (unsigned i = 0; i < batch->users.count; first += batch->user_policies[i++]) {
+		append_number(&parameters[0], (unsigned)batch->users.of[i]->user);
+		append_number(&parameters[1], first);
+		append_number(&parameters[2], first + batch->user_policies[i] - 1);
 	}
+}
+
+static void encode_user_policies(struct buffer *buffer, const struct batch *batch)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < batch->users.count; i++)
+		count += batch->user_policies[i];
+	array_start(buffer, ARRAY_UUID, count);
+	for (unsigned i = 0; i < batch->users.count; i++)
+		for (unsigned k = 0; k < batch->count; k++)
+			if (batch->members[k]->wants & QUESTION_RIGHTS && batch->members[k]->user_place == i)
+				array_append(buffer, batch->members[k]->policy, sizeof(uuid_t));
 }
 
 /* Sends one statement with the arrays that batch->parameters hold and, where permission is not NULL, that
@@ -111,8 +128,8 @@ static bool send_statement(
 	struct batch *batch, PGconn *connection, unsigned statement, int arrays, const int *permission)
 {
 	const uint32_t number = htobe32(permission ? (uint32_t)*permission : 0);
-	const char *values[3];
-	int lengths[3], formats[3] = {1, 1, 1}, count = arrays;
+	const char *values[BATCH_PARAMETERS + 1];
+	int lengths[BATCH_PARAMETERS + 1], formats[BATCH_PARAMETERS + 1] = {1, 1, 1, 1, 1}, count = arrays;
 
 	for (int i = 0; i < arrays; i++) {
 		if (batch->parameters[i].failed)
@@ -145,19 +162,16 @@ static bool send_policies(struct batch *batch, PGconn *connection)
 
 static bool send_rights(struct batch *batch, PGconn *connection, int permission)
 {
-	encode_users(&batch->parameters[0], &batch->users);
-	if (!send_statement(batch, connection, RIGHTS, 1, &permission))
-		return false;
-	encode_users(&batch->parameters[0], &batch->pairs);
-	encode_policies(&batch->parameters[1], &batch->pairs);
-	return send_statement(batch, connection, GRANTS, 2, &permission);
+	encode_users(batch->parameters, batch);
+	encode_user_policies(&batch->parameters[3], batch);
+	return send_statement(batch, connection, RIGHTS, 4, &permission);
 }
 
 bool batch_send(struct batch *batch, PGconn *connection, int permission)
 {
 	assert(batch->statement_count == 0);
 	for (unsigned i = 0; i < BATCH_MAX; i++)
-		batch->policy_row[i] = -1;
+		batch->policy_row[i] = batch->rights_row[i] = -1;
 	return (!batch->facts_wanted || send_statement(batch, connection, FACTS, 0, NULL)) &&
 	       (!batch->keys.count || send_keys(batch, connection)) &&
 	       (!batch->policies.count || send_policies(batch, connection)) &&
@@ -196,41 +210,17 @@ static bool read_callers(struct batch *batch, const PGresult *result)
 	return PQnfields(result) == CALLER_COLUMNS;
 }
 
-static bool read_policies(struct batch *batch, PGresult *result)
+/* Notes which row is about which of count values. */
+static bool read_rows_of(const PGresult *result, int columns, unsigned count, int *row_of)
 {
 	unsigned at;
 
 	for (int row = 0; row < PQntuples(result); row++) {
-		if (!read_place(result, row, batch->policies.count, &at))
+		if (!read_place(result, row, count, &at))
 			return false;
-		batch->policy_row[at] = row;
+		row_of[at] = row;
 	}
-	return PQnfields(result) == POLICY_COLUMNS;
-}
-
-static bool read_rights(struct batch *batch, const PGresult *result)
-{
-	unsigned at;
-
-	for (int row = 0; row < PQntuples(result); row++) {
-		if (!read_place(result, row, batch->users.count, &at))
-			return false;
-		batch->rights[at].sees_all = is_true(result, row, RIGHTS_ALL);
-		batch->rights[at].sees_any = is_true(result, row, RIGHTS_ANY);
-	}
-	return PQnfields(result) == RIGHTS_COLUMNS && PQntuples(result) == (int)batch->users.count;
-}
-
-static bool read_grants(struct batch *batch, const PGresult *result)
-{
-	unsigned at;
-
-	for (int row = 0; row < PQntuples(result); row++) {
-		if (!read_place(result, row, batch->pairs.count, &at))
-			return false;
-		batch->granted[at] = true;
-	}
-	return PQnfields(result) == GRANTS_COLUMNS;
+	return PQnfields(result) == columns;
 }
 
 /* Reads the rows of a statement; false where they do not fit it. */
@@ -241,11 +231,10 @@ static bool read_rows(struct batch *batch, unsigned statement, PGresult *result)
 	case ACCESS_TOKEN:
 		return read_callers(batch, result);
 	case POLICY:
-		return read_policies(batch, result);
+		return read_rows_of(result, POLICY_COLUMNS, batch->policies.count, batch->policy_row);
 	case RIGHTS:
-		return read_rights(batch, result);
-	case GRANTS:
-		return read_grants(batch, result);
+		return read_rows_of(result, RIGHTS_COLUMNS, batch->users.count, batch->rights_row) &&
+		       PQntuples(result) == (int)batch->users.count;
 	default:
 		batch->facts = session_read_facts(result);
 		batch->facts_read = true;
@@ -284,6 +273,8 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 		note_error(batch, result);
 	if (good && status == PGRES_TUPLES_OK && statement == POLICY && !batch->policy_rows)
 		batch->policy_rows = result; /* its texts are handed out until batch_answer is done */
+	else if (good && status == PGRES_TUPLES_OK && statement == RIGHTS && !batch->rights_rows)
+		batch->rights_rows = result;
 	else
 		PQclear(result);
 	return good ? BATCH_GOES_ON : BATCH_BROKEN;
@@ -305,6 +296,17 @@ static struct answer_policy read_policy(const PGresult *rows, int row)
 		.execution_logging = is_true(rows, row, POLICY_LOGGING)};
 }
 
+/* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
+static struct answer_rights read_rights(const PGresult *rows, int row, unsigned policy)
+{
+	size_t at = 1 + 2 * (size_t)policy;
+
+	return (struct answer_rights){.sees_all = is_true(rows, row, RIGHTS_ALL),
+		.sees_any = is_true(rows, row, RIGHTS_ANY),
+		.granted = at < (size_t)PQgetlength(rows, row, RIGHTS_GRANTED) &&
+			   PQgetvalue(rows, row, RIGHTS_GRANTED)[at] == 't'};
+}
+
 static void answer_member(struct batch *batch, struct question *question)
 {
 	struct answer answer = {.outcome = ANSWER_GOOD};
@@ -319,8 +321,8 @@ static void answer_member(struct batch *batch, struct question *question)
 		answer.policy = &policy;
 	}
 	if (question->wants & QUESTION_RIGHTS) {
-		rights = batch->rights[question->user_place];
-		rights.granted = batch->granted[question->pair_place];
+		rights = read_rights(
+			batch->rights_rows, batch->rights_row[question->user_place], question->user_policy);
 		answer.rights = &rights;
 	}
 	question->answered(question, &answer);
@@ -336,17 +338,18 @@ void batch_answer(struct batch *batch)
 
 void batch_clear(struct batch *batch)
 {
-	struct buffer first = batch->parameters[0], second = batch->parameters[1];
+	struct buffer parameters[BATCH_PARAMETERS];
 
 	PQclear(batch->policy_rows);
-	buffer_clear(&first);
-	buffer_clear(&second);
-	*batch = (struct batch){.parameters = {first, second}};
+	PQclear(batch->rights_rows);
+	memcpy(parameters, batch->parameters, sizeof(parameters));
+	*batch = (struct batch){0};
+	memcpy(batch->parameters, parameters, sizeof(parameters));
 }
 
 void batch_free(struct batch *batch)
 {
 	batch_clear(batch);
-	buffer_free(&batch->parameters[0]);
-	buffer_free(&batch->parameters[1]);
+	for (int i = 0; i < BATCH_PARAMETERS; i++)
+		buffer_free(&batch->parameters[i]);
 }

@@ -20,8 +20,7 @@ enum question_wants {
 	QUESTION_CALLER = 1,       /* who holds the API key (caller.sql) */
 	QUESTION_ACCESS_TOKEN = 2, /* who holds the access token (access_token.sql), on a SESSION_SLOW only */
 	QUESTION_POLICY = 4,       /* the policy (policy.sql) */
-	QUESTION_RIGHTS =
-		8 /* what the user may see (rights.sql), and whether the policy is granted (grants.sql) */
+	QUESTION_RIGHTS = 8        /* what the user may see (rights.sql) */
 };
 
 enum answer_outcome {
@@ -71,8 +70,8 @@ struct question {
 
 	struct list node;
 	bool queued, withdrawn, asked_again, alone;
-	unsigned key_place, policy_place, user_place,
-		pair_place; /* in the batch's lists of distinct values */
+	unsigned key_place, policy_place, user_place; /* in the batch's lists of distinct values */
+	unsigned user_policy; /* of the user's policies in the batch, which one is the question's */
 };
 
 /* The members that stand for the distinct values which one statement is asked about, in the order asked. */
@@ -81,7 +80,7 @@ struct batch_distinct {
 	unsigned count;
 };
 
-enum { BATCH_STATEMENTS = 6 };
+enum { BATCH_STATEMENTS = 5, BATCH_PARAMETERS = 4 };
 
 /* One batch from its first member to its Sync. All zero is an empty one. */
 struct batch {
@@ -91,8 +90,9 @@ struct batch {
 	uint64_t sent;     /* set by the lane: when; milliseconds of the loop's clock */
 
 	/* What is asked. */
-	struct batch_distinct keys, policies, users, pairs;
-	struct buffer parameters[2];
+	struct batch_distinct keys, policies, users;
+	unsigned user_policies[BATCH_MAX]; /* by place in users: how many policies it is asked about */
+	struct buffer parameters[BATCH_PARAMETERS];
 	unsigned statements[BATCH_STATEMENTS], statement_count;
 
 	/* What has come back. */
@@ -100,10 +100,9 @@ struct batch {
 	char sqlstate[6];                        /* of the first error; empty: none, or one without */
 	char error[256];                         /* its text, for the log; empty: none */
 	struct answer_caller callers[BATCH_MAX]; /* by place in keys */
-	struct answer_rights rights[BATCH_MAX];  /* by place in users */
-	PGresult *policy_rows;
-	int policy_row[BATCH_MAX]; /* by place in policies; a row of policy_rows, or -1 */
-	bool caller_found[BATCH_MAX], granted[BATCH_MAX]; /* by place in keys, in pairs */
+	bool caller_found[BATCH_MAX];
+	PGresult *policy_rows, *rights_rows;
+	int policy_row[BATCH_MAX], rights_row[BATCH_MAX]; /* by place in policies, in users; -1: none */
 	struct session_facts facts;                       /* where facts_read */
 	bool facts_read;
 };
