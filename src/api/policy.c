@@ -125,23 +125,6 @@ static void finish_allowed(struct exchange *exchange)
 	finish(exchange, exchange->policy_found ? STATUS_OK : STATUS_NOT_FOUND);
 }
 
-/* Superusers by a group of their own are done; of all others the lane has to be asked for more. */
-static void decide_caller(struct exchange *exchange, const struct answer_caller *caller, bool policy_known)
-{
-	if (!caller->active) {
-		finish(exchange, STATUS_INVALID_KEY);
-		return;
-	}
-	if (caller->superuser && policy_known) {
-		finish_allowed(exchange);
-		return;
-	}
-	exchange->service_account = caller->service;
-	exchange->question.user = caller->user;
-	ask(exchange, exchange->service->common,
-		(caller->superuser ? 0 : QUESTION_RIGHTS) | (policy_known ? 0 : QUESTION_POLICY));
-}
-
 /* authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others find
  * nothing. */
 static void decide_rights(struct exchange *exchange, const struct answer_rights *rights)
@@ -152,6 +135,42 @@ static void decide_rights(struct exchange *exchange, const struct answer_rights 
 		finish(exchange, STATUS_NOT_FOUND);
 	else
 		finish(exchange, STATUS_FORBIDDEN);
+}
+
+/*
+ * Superusers by a group of their own are done. Of all others the rights must be known: they are, where the
+ * guess whose the key is was right; else the lane is asked for them.
+ */
+static void decide_key(struct exchange *exchange, const struct answer *answer)
+{
+	struct guess_table *guesses = &exchange->service->guesses;
+	const struct answer_caller *caller = answer->caller;
+
+	exchange->service_account = caller->service;
+	if (!caller->active)
+		finish(exchange, STATUS_INVALID_KEY);
+	else if (caller->superuser) {
+		if (answer->rights)
+			guess_forget(guesses, exchange->key.data, exchange->key.length);
+		finish_allowed(exchange);
+	} else if (answer->rights && caller->user == exchange->question.user)
+		decide_rights(exchange, answer->rights);
+	else {
+		guess_remember(guesses, exchange->key.data, exchange->key.length, caller->user);
+		exchange->question.user = caller->user;
+		ask(exchange, exchange->service->common, QUESTION_RIGHTS);
+	}
+}
+
+static void decide_access_token(struct exchange *exchange, const struct answer_caller *caller)
+{
+	if (!caller || !caller->active) {
+		finish(exchange, STATUS_INVALID_KEY);
+		return;
+	}
+	exchange->service_account = caller->service;
+	exchange->question.user = caller->user;
+	ask(exchange, exchange->service->common, QUESTION_POLICY | (caller->superuser ? 0 : QUESTION_RIGHTS));
 }
 
 static void keep_policy(struct exchange *exchange, const struct answer_policy *policy)
@@ -181,10 +200,10 @@ static void act_on_answer(struct exchange *exchange, unsigned asked, const struc
 	}
 	if (asked & QUESTION_POLICY)
 		keep_policy(exchange, answer->policy);
-	if (asked & QUESTION_ACCESS_TOKEN && !answer->caller)
-		finish(exchange, STATUS_INVALID_KEY);
-	else if (asked & (QUESTION_CALLER | QUESTION_ACCESS_TOKEN))
-		decide_caller(exchange, answer->caller, asked & QUESTION_POLICY);
+	if (asked & QUESTION_CALLER)
+		decide_key(exchange, answer);
+	else if (asked & QUESTION_ACCESS_TOKEN)
+		decide_access_token(exchange, answer->caller);
 	else if (asked & QUESTION_RIGHTS)
 		decide_rights(exchange, answer->rights);
 	else
@@ -249,6 +268,8 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 void policy_end(struct exchange *exchange)
 {
 	struct policy_service *service = exchange->service;
+	struct question *question = &exchange->question;
+	bool guessed;
 
 	assert(exchange->state == EXCHANGE_RECEIVING);
 	if (exchange->status != STATUS_OK || exchange->key.failed) {
@@ -258,14 +279,15 @@ void policy_end(struct exchange *exchange)
 		free_slot(exchange);
 		return;
 	}
-	exchange->question.key = exchange->key.data;
-	exchange->question.key_length = exchange->key.length;
-	exchange->question.deadline = uv_now(service->loop) + service->settings->request_timeout;
+	question->key = exchange->key.data;
+	question->key_length = exchange->key.length;
+	question->deadline = uv_now(service->loop) + service->settings->request_timeout;
 	exchange->state = EXCHANGE_ASKING;
 	list_append(&service->asking, &exchange->node);
 	if (!uv_is_active((uv_handle_t *)&service->deadline))
 		uv_timer_start(&service->deadline, on_deadline, service->settings->request_timeout, 0);
-	ask(exchange, service->common, QUESTION_CALLER | QUESTION_POLICY);
+	guessed = guess_find(&service->guesses, question->key, question->key_length, &question->user);
+	ask(exchange, service->common, QUESTION_CALLER | QUESTION_POLICY | (guessed ? QUESTION_RIGHTS : 0));
 }
 
 void policy_cancel(struct exchange *exchange)

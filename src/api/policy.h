@@ -4,6 +4,7 @@
 #ifndef API_POLICY_H
 #define API_POLICY_H
 
+#include "api/guess.h"
 #include "api/response.h"
 #include "base/buffer.h"
 #include "base/list.h"
@@ -27,6 +28,7 @@ struct policy_service {
 	struct lane *common, *slow;
 	policy_reply *reply;
 	struct response_writer writer;
+	struct guess_table guesses;
 	struct buffer_pool pool;
 	struct exchange *exchanges; /* max_requests slots */
 	size_t fresh;               /* slots [fresh ..) have never been used */

@@ -84,6 +84,23 @@ def test_malformed_grants_grant_nothing_and_harm_nobody(start_workers, own):
     assert status(workers, "sample-key-employee", fastcgi.URI.format(POLICIES[1])) == 200
 
 
+def give(own, key, owner):
+    own.run("update authentik_core_token set user_id = (select user_id from authentik_core_token where key = '%s') "
+            "where key = '%s'" % (owner, key))
+
+
+def test_a_key_that_changes_hands_is_answered_with_its_new_owners_rights_at_once(start_workers, own):
+    own.run("insert into authentik_core_token (user_id, identifier, key) select 7, 'passed-on', 'passed-on'")
+    workers = start_workers(own)
+    owners = ["sample-key-" + name for name in ("helpdesk", "contractor", "admin", "employee", "dashboard", "helpdesk",
+                                                "auditor", "contractor", "outpost", "operator", "former-admin")]
+    for owner in owners:
+        give(own, "passed-on", owner)
+        for _ in range(2):
+            got = tuple(status(workers, "passed-on", fastcgi.URI.format(uuid)) for uuid in ASKED)
+            assert got == MIXED[owner], owner
+
+
 # What each caller gets for policies 1, 3, 4 and one that does not exist.
 MIXED = {"sample-key-admin": (200, 200, 200, 404), "sample-key-operator": (200, 200, 200, 404),
          "sample-key-auditor": (200, 200, 200, 404), "sample-key-dashboard": (200, 200, 200, 404),
