@@ -2,33 +2,22 @@
 /* Parameters into a struct request, or into the status that refuses it; pure. */
 #include "api/request.h"
 
+#include "base/uninitialized.h"
+
 #include <string.h>
 
 /* The parameters that decide; each may come once only, but for Accept, whose fields make one list (RFC
  * 9110, 5.3). */
 enum { REQUEST_METHOD, REQUEST_URI, SCRIPT_NAME, PATH_INFO, QUERY_STRING, AUTHORIZATION, SINGLE_COUNT };
 
-static const char *const single_names[SINGLE_COUNT] = {
-	"REQUEST_METHOD", "REQUEST_URI", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "HTTP_AUTHORIZATION"};
+static const struct slice single_names[SINGLE_COUNT] = {SLICE("REQUEST_METHOD"), SLICE("REQUEST_URI"),
+	SLICE("SCRIPT_NAME"), SLICE("PATH_INFO"), SLICE("QUERY_STRING"), SLICE("HTTP_AUTHORIZATION")};
 
 struct fields {
 	struct slice single[SINGLE_COUNT];
 	const struct parameter *parameters;
 	size_t count;
 };
-
-static bool is_control(char byte)
-{
-	return (unsigned char)byte < 0x20 || byte == 0x7f;
-}
-
-static bool has_control(const char *text, size_t length, bool tab_allowed)
-{
-	for (size_t i = 0; i < length; i++)
-		if (is_control(text[i]) && !(tab_allowed && text[i] == '\t'))
-			return true;
-	return false;
-}
 
 static bool is_header(const struct parameter *parameter)
 {
@@ -52,11 +41,11 @@ static const char *sort_fields(struct fields *fields, const struct parameter *pa
 	for (size_t i = 0; i < count; i++) {
 		const struct parameter *parameter = &parameters[i];
 
-		if (has_control(parameter->name, parameter->name_length, false) ||
-			has_control(parameter->value, parameter->value_length, is_header(parameter)))
+		if (slice_has_control(name_of(parameter), false) ||
+			slice_has_control(value_of(parameter), is_header(parameter)))
 			return "A parameter has a control character.";
 		for (size_t k = 0; k < SINGLE_COUNT; k++) {
-			if (!slice_equals(name_of(parameter), single_names[k]))
+			if (!slice_is(name_of(parameter), single_names[k]))
 				continue;
 			if (fields->single[k].text)
 				return k == AUTHORIZATION ? "There are two Authorization headers."
@@ -89,19 +78,20 @@ static struct path path_of(const struct fields *fields, struct slice *query)
 	return path;
 }
 
-/* A path of more than 8 KiB is refused as malformed. Copies it into one piece; at most REQUEST_PATH_MAX
- * bytes. */
+/* A path of more than REQUEST_PATH_MAX bytes is refused as malformed. Makes it one piece, in joined where it
+ * was two. */
 static bool join_path(const struct path *path, char joined[REQUEST_PATH_MAX], struct slice *whole)
 {
 	size_t first = path->pieces[0].length, second = path->pieces[1].length;
 
-	*whole = (struct slice){joined, first + second};
+	*whole = first ? path->pieces[0] : path->pieces[1];
 	if (first > REQUEST_PATH_MAX || second > REQUEST_PATH_MAX - first)
 		return false;
-	if (first)
-		memcpy(joined, path->pieces[0].text, first);
-	if (second)
-		memcpy(joined + first, path->pieces[1].text, second);
+	if (!first || !second)
+		return true;
+	memcpy(joined, path->pieces[0].text, first);
+	memcpy(joined + first, path->pieces[1].text, second);
+	*whole = (struct slice){joined, first + second};
 	return true;
 }
 
@@ -259,7 +249,8 @@ static void read_id(struct request *request, const struct fields *fields)
 /* The checks from the route on, in their order. */
 static enum status check(struct request *request, const struct fields *fields, const char *base_path)
 {
-	char joined[REQUEST_PATH_MAX], scratch[REQUEST_PATH_MAX], query_scratch[REQUEST_PATH_MAX];
+	UNINITIALIZED char joined[REQUEST_PATH_MAX], scratch[REQUEST_PATH_MAX],
+		query_scratch[REQUEST_PATH_MAX];
 	struct slice query, whole, segment;
 	struct path path = path_of(fields, &query);
 	enum status status;

@@ -88,29 +88,41 @@ static void close_object(struct response_writer *writer)
 	writer->body = NULL;
 }
 
-/* The names and their order: authentik/policies/event_matcher/api.py, authentik/policies/api/policies.py. */
+/* A JSON value on its own, behind what stands in the body already: the constant JSON before it. */
+static void append_value(struct response_writer *writer, const char *json, const char *text)
+{
+	buffer_append_text(writer->body, json);
+	yajl_gen_reset(writer->generator, NULL);
+	write_text(writer, text);
+}
+
+/*
+ * The names and their order: authentik/policies/event_matcher/api.py, authentik/policies/api/policies.py.
+ * What is the same in every policy is appended as it stands, because yajl would look at each of its bytes
+ * again.
+ */
 void response_write_policy(struct response_writer *writer, struct buffer *body, const uuid_t pk,
 	const struct answer_policy *policy)
 {
 	char uuid[UUID_STR_LEN];
 
 	uuid_unparse_lower(pk, uuid);
-	open_object(writer, body);
-	write_member(writer, "pk", uuid);
-	write_member(writer, "name", policy->name);
-	write_text(writer, "execution_logging");
-	yajl_gen_bool(writer->generator, policy->execution_logging);
-	write_member(writer, "component", "ak-policy-event-matcher-form");
-	write_member(writer, "verbose_name", "Event Matcher Policy");
-	write_member(writer, "verbose_name_plural", "Event Matcher Policies");
-	write_member(writer, "meta_model_name", "authentik_policies_event_matcher.eventmatcherpolicy");
-	write_text(writer, "bound_to");
-	yajl_gen_number(writer->generator, policy->bound_to, strlen(policy->bound_to));
-	write_member(writer, "action", policy->action);
-	write_member(writer, "client_ip", policy->client_ip);
-	write_member(writer, "app", policy->app);
-	write_member(writer, "model", policy->model);
-	close_object(writer);
+	writer->body = body;
+	append_value(writer, "{\"pk\":", uuid);
+	append_value(writer, ",\"name\":", policy->name);
+	buffer_append_text(body,
+		policy->execution_logging ? ",\"execution_logging\":true" : ",\"execution_logging\":false");
+	buffer_append_text(body,
+		",\"component\":\"ak-policy-event-matcher-form\",\"verbose_name\":\"Event Matcher Policy\","
+		"\"verbose_name_plural\":\"Event Matcher Policies\","
+		"\"meta_model_name\":\"authentik_policies_event_matcher.eventmatcherpolicy\",\"bound_to\":");
+	buffer_append_text(body, policy->bound_to);
+	append_value(writer, ",\"action\":", policy->action);
+	append_value(writer, ",\"client_ip\":", policy->client_ip);
+	append_value(writer, ",\"app\":", policy->app);
+	append_value(writer, ",\"model\":", policy->model);
+	buffer_append_text(body, "}");
+	writer->body = NULL;
 }
 
 /* authentik's ValidationError: a property with a list of sentences, and a code. */

@@ -2,12 +2,35 @@
 /* Pieces of text that end without a NUL: compared, trimmed, cut, percent-decoded; pure. */
 #include "api/slice.h"
 
+#include <stdint.h>
 #include <string.h>
 #include <strings.h>
 
-bool slice_equals(struct slice slice, const char *text)
+/* Eight bytes at a time: in each byte the top bit tells whether it is below 0x20, or 0x7f, and no top bit was
+ * there. */
+static bool word_has_control(const char *text)
 {
-	return slice.length == strlen(text) && memcmp(slice.text, text, slice.length) == 0;
+	const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
+	uint64_t word, deletes;
+
+	memcpy(&word, text, sizeof(word));
+	deletes = word ^ 0x7f * ones;
+	return (((word - 0x20 * ones) & ~word) | ((deletes - ones) & ~deletes)) & tops;
+}
+
+bool slice_has_control(struct slice slice, bool tab_allowed)
+{
+	size_t i = 0;
+
+	while (slice.length - i >= sizeof(uint64_t) && !word_has_control(slice.text + i))
+		i += sizeof(uint64_t);
+	for (; i < slice.length; i++) {
+		unsigned char byte = (unsigned char)slice.text[i];
+
+		if ((byte < 0x20 && !(tab_allowed && byte == '\t')) || byte == 0x7f)
+			return true;
+	}
+	return false;
 }
 
 bool slice_equals_ignoring_case(struct slice slice, const char *text)
@@ -49,6 +72,8 @@ struct slice slice_decode(struct slice slice, char *to)
 {
 	size_t length = 0;
 
+	if (!slice.length || !memchr(slice.text, '%', slice.length))
+		return slice;
 	for (size_t i = 0; i < slice.length; i++) {
 		char byte = slice.text[i];
 

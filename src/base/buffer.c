@@ -15,7 +15,7 @@ static void check(const struct buffer *buffer)
 	assert((buffer->data == NULL) == (buffer->capacity == 0));
 }
 
-static bool reserve(struct buffer *buffer, size_t more)
+static bool grow(struct buffer *buffer, size_t more)
 {
 	size_t capacity = buffer->capacity ? buffer->capacity : SMALLEST;
 	unsigned char *data;
@@ -23,8 +23,6 @@ static bool reserve(struct buffer *buffer, size_t more)
 	check(buffer);
 	if (buffer->failed)
 		return false;
-	if (more <= buffer->capacity - buffer->length)
-		return true;
 	while (capacity < SIZE_MAX / 2 && capacity - buffer->length < more)
 		capacity *= 2;
 	data = capacity < SIZE_MAX / 2 ? realloc(buffer->data, capacity) : NULL;
@@ -35,6 +33,11 @@ static bool reserve(struct buffer *buffer, size_t more)
 	buffer->data = data;
 	buffer->capacity = capacity;
 	return true;
+}
+
+static bool reserve(struct buffer *buffer, size_t more)
+{
+	return (!buffer->failed && more <= buffer->capacity - buffer->length) || grow(buffer, more);
 }
 
 void buffer_append(struct buffer *buffer, const void *bytes, size_t length)
@@ -55,11 +58,6 @@ unsigned char *buffer_extend(struct buffer *buffer, size_t length)
 	memset(start, 0, length);
 	buffer->length += length;
 	return start;
-}
-
-void buffer_append_text(struct buffer *buffer, const char *text)
-{
-	buffer_append(buffer, text, strlen(text));
 }
 
 void buffer_drop(struct buffer *buffer, size_t length)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 /*
  * data[0 .. length) is written, data[length .. capacity) is free; data is NULL while capacity is 0.
@@ -31,7 +32,10 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t length);
 unsigned char *buffer_extend(struct buffer *buffer, size_t length);
 
 /* Appends the bytes of a string without its NUL. */
-void buffer_append_text(struct buffer *buffer, const char *text);
+static inline void buffer_append_text(struct buffer *buffer, const char *text)
+{
+	buffer_append(buffer, text, strlen(text));
+}
 
 /* Removes the first length bytes; length is at most buffer->length. */
 void buffer_drop(struct buffer *buffer, size_t length);

@@ -2,6 +2,7 @@
 /* What FastCGI 1.0 has a peer's records mean: requests begun, parameters, the end of STDIN, management. */
 #include "fastcgi/protocol.h"
 
+#include "base/uninitialized.h"
 #include "fastcgi/record.h"
 
 #include <fastcgi.h>
@@ -44,7 +45,7 @@ static void begin(struct peer *peer, const struct record *record, const unsigned
 static void complete_parameters(struct peer *peer)
 {
 	struct server_handler *handler = &peer->server->handler;
-	struct parameter pairs[PARAMETERS_MAX];
+	UNINITIALIZED struct parameter pairs[PARAMETERS_MAX];
 	size_t count = 0;
 
 	peer->complete = true;
