@@ -116,16 +116,12 @@ static bool connect_to_server(struct session *session, const struct settings *se
 	return false;
 }
 
-/*
- * By SET, which every pooler in session mode passes on. The generic plan is essential: planned anew each
- * time, our statements cost thrice as much. Switching off what is no index look-up, and joining in the order
- * written, keeps the common plans right for tables of any size and with statistics of any age.
- */
+/* By SET, which every pooler in session mode passes on. */
 static bool set_up(
 	struct session *session, const struct settings *settings, enum session_purpose purpose, long deadline)
 {
 	char *schema = PQescapeIdentifier(session->connection, settings->schema, strlen(settings->schema)),
-	     sql[1024];
+	     sql[2048];
 	int length;
 	PGresult *result;
 
@@ -134,16 +130,9 @@ static bool set_up(
 			PQerrorMessage(session->connection));
 		return false;
 	}
-	length = snprintf(sql, sizeof(sql),
-		"set search_path = %s; set default_transaction_read_only = on; set statement_timeout = %llu;"
-		"set client_connection_check_interval = 500; set plan_cache_mode = force_generic_plan; set "
-		"jit = off;"
-		"set max_parallel_workers_per_gather = 0; set client_min_messages = warning%s",
-		schema, (unsigned long long)settings->statement_timeout,
-		purpose == SESSION_COMMON
-			? "; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off;"
-			  "set join_collapse_limit = 1"
-			: "");
+	length = snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s %s",
+		schema, (unsigned long long)settings->statement_timeout, statement_session,
+		purpose == SESSION_COMMON ? statement_session_common : "");
 	PQfreemem(schema);
 	if ((size_t)length >= sizeof(sql)) {
 		blame(session, "setting up the session: the schema's name is too long");

@@ -1,0 +1,7 @@
+-- SPDX-License-Identifier: MIT
+-- What the session for the common questions sets besides: nothing but index look-ups, joined in the order written. That
+-- keeps the plans right for tables of any size and with statistics of any age.
+set enable_seqscan = off;
+set enable_hashjoin = off;
+set enable_mergejoin = off;
+set join_collapse_limit = 1;

@@ -1,0 +1,312 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""The benchmark: starts everything itself, compares within one run, and fails on any wrong answer. See --help."""
+import argparse
+import contextlib
+import pathlib
+import resource
+import shutil
+import socket
+import time
+
+import report
+from measure import end_wrk, interval, memory, ratio, run_pgbench, run_rounds, run_wrk, start_wrk, STATEMENTS, wait_idle
+from stack import key, LARGE, pairs, Stack
+
+MANY = 10000  # kept connections
+LARGE_SIZE = 4 << 20
+PGBENCH = """\\set n %s
+\\set p random(1, 10000)
+\\startpipeline
+%s
+%s
+\\endpipeline
+"""
+
+
+def say(text):
+    print("bench: " + text, flush=True)
+
+
+@contextlib.contextmanager
+def usual(build, **options):
+    """The stack of most comparisons: one worker, the no-op."""
+    stack = Stack(build, **options)
+    try:
+        stack.pool = stack.add_workers()
+        stack.add_noop()
+        yield stack
+    finally:
+        stack.stop()
+
+
+def body_of(statement, parameter):
+    """A prepared statement's text, for pgbench, its first parameter replaced."""
+    text = (STATEMENTS / (statement + ".sql")).read_text()
+    lines = [line for line in text.splitlines() if not line.startswith(("--", "prepare"))]
+    return " ".join(lines).replace("$1", parameter)
+
+
+def pgbench_script(stack, name, number):
+    """The two statements of the usual question; the key is the superuser's of that number."""
+    asked = (body_of("caller", "array[md5((10000 + :n::int)::text) || '-bench']"),
+             body_of("policy", "array[('00000000-0000-4000-8000-' || to_char(:p::int, 'FM000000000000'))::uuid]"))
+    for text in asked:
+        assert len(stack.postgres.run(text.replace(":n:", "1:").replace(":p:", "1:"))) == 1, text
+    path = stack.directory / (name + ".pgbench")
+    path.write_text(PGBENCH % (number, *asked))
+    return path
+
+
+def requests_of(stack, **options):
+    """Requests whose answers have been compared with the rows."""
+    chosen = pairs(**options)
+    stack.verify(chosen[:200])
+    return stack.write_requests(chosen)
+
+
+def wrk_slices(stack, name, files, clients=64):
+    """name -> one slice of each file of requests."""
+    return {label: lambda port=stack.ports[name], path=path: run_wrk(port, path, clients) for label, path in files.items()}
+
+
+def row(what, found, name, base="no-op", figure="rate", good="", reach=""):
+    return what, ratio(found, name, base, figure), "", good, reach
+
+
+def compare(build, rounds, long):
+    """The targets. Returns the rows and the plot's bars."""
+    with usual(build) as stack:
+        stack.add_blocking()
+        stack.start_nginx()
+        files = {"one key": requests_of(stack, keys=1), "64 keys": requests_of(stack, keys=64), "all keys": requests_of(stack),
+                 "role": requests_of(stack, kind="role", keys=64), "grants": requests_of(stack, kind="grants", keys=64)}
+        if long:
+            files.update({"role, all": requests_of(stack, kind="role"), "grants, all": requests_of(stack, kind="grants"),
+                          "deep": requests_of(stack, kind="deep", keys=64), "deep, all": requests_of(stack, kind="deep"),
+                          "token": requests_of(stack, kind="token", keys=64), "token, all": requests_of(stack, kind="token")})
+        all_keys, one_key = files["all keys"], files["one key"]
+        scripts = {name: pgbench_script(stack, name, number) for name, number in
+                   (("one", "1"), ("all", "random(1, 4000)"))}
+        slices = wrk_slices(stack, "ours", files)
+        slices.update(wrk_slices(stack, "noop", {"no-op": all_keys, "no-op again": all_keys}))
+        slices.update(wrk_slices(stack, "static", {"static": all_keys}))
+        slices.update(wrk_slices(stack, "blocking", {"libfcgi": all_keys}))
+        slices["pgbench"] = lambda: run_pgbench(stack, scripts["all"])
+        if long:
+            slices["pgbench, one"] = lambda: run_pgbench(stack, scripts["one"])
+            slices["pgbench -c1"] = lambda: run_pgbench(stack, scripts["all"], 1)
+            slices.update(wrk_slices(stack, "ours", {"1 client": all_keys}, 1))
+            slices.update(wrk_slices(stack, "ours", {"one key, 32": one_key, "all keys, 32": all_keys}, 32))
+            slices.update(wrk_slices(stack, "noop", {"no-op, 32": all_keys}, 32))
+        wait_idle()
+        found = run_rounds(slices, rounds, say)
+        rows = target_rows(found, long) + memory_rows(stack, all_keys)
+        for kind in ("superuser", "role", "grants", "deep", "token"):
+            stack.verify(pairs(kind, keys=64)[:200])
+    bars = [(name, interval([figures["rate"] / 1000 for figures in found[name]])) for name in
+            ("static", "no-op", "one key", "64 keys", "all keys", "role", "grants", "deep", "token", "pgbench", "libfcgi")
+            if name in found]
+    return rows, bars
+
+
+def target_rows(found, long):
+    rows = [row("A/A: no-op / no-op again", found, "no-op", "no-op again", reach="touches 1.00"),
+            row("ours / no-op, one key", found, "one key", good=0.62, reach=0.69),
+            row("the same, 64 keys", found, "64 keys", good=0.55, reach=0.62),
+            row("the same, all keys distinct", found, "all keys", good=0.45, reach=0.53),
+            row("callers by a role's permission, 64 keys", found, "role", good=0.45, reach=0.58),
+            row("callers by object grants only, 64 keys", found, "grants", good=0.40, reach=0.52),
+            row("ours / pgbench -c8, all keys", found, "all keys", "pgbench", good=1.05, reach=1.20),
+            row("ours / libfcgi, threads, blocking libpq", found, "all keys", "libfcgi", good=3.5, reach=4.5),
+            row("no-op / static file", found, "no-op", "static", good=0.52, reach=0.58),
+            row("p99 ours / p99 no-op, all keys", found, "all keys", figure="p99", good=1.3, reach=1.0),
+            row("CPU a request, ours / no-op, one key", found, "one key", figure="cpu", good=1.60, reach=1.45),
+            row("the same, all keys", found, "all keys", figure="cpu", good=2.0, reach=1.8)]
+    if long:
+        rows += [row("callers by a role, all keys distinct", found, "role, all"),
+                 row("callers by grants, all keys distinct", found, "grants, all"),
+                 row("superusers by a group 10 levels up, 64 keys", found, "deep"),
+                 row("the same, all keys distinct", found, "deep, all"),
+                 row("access tokens, 64 keys", found, "token"), row("the same, all distinct", found, "token, all"),
+                 row("ours / no-op, 32 clients, one key", found, "one key, 32", "no-op, 32", good=0.54, reach=0.62),
+                 row("the same, all keys distinct", found, "all keys, 32", "no-op, 32", good=0.40, reach=0.48),
+                 row("ours / pgbench -c8, one key", found, "one key", "pgbench, one", good=1.20, reach=1.35),
+                 row("ours at 1 client / pgbench -c1", found, "1 client", "pgbench -c1", good=0.50, reach=0.65)]
+    for what, name, figure, scale in (("requests a second, all keys", "all keys", "rate", 1),
+                                      ("CPU a request, all keys, µs", "all keys", "cpu", 1),
+                                      ("CPU a request, no-op, µs", "no-op", "cpu", 1),
+                                      ("p50, all keys, ms", "all keys", "p50", 1000), ("p99, all keys, ms", "all keys", "p99", 1000),
+                                      ("p50, no-op, ms", "no-op", "p50", 1000), ("p99, no-op, ms", "no-op", "p99", 1000)):
+        rows.append((what, interval([figures[figure] / scale for figures in found[name]]), "", "", ""))
+    return rows
+
+
+def memory_rows(stack, requests):
+    """PSS under load: of the worker, and of PostgreSQL's two processes that serve it."""
+    worker = stack.pool.worker_pids()[0]
+    backends = [pid for pid, in stack.postgres.run("select pid from pg_stat_activity where usename = 'event_matcher'")]
+    wrk = start_wrk(stack.ports["ours"], requests, 64, 3)
+    time.sleep(1.5)  # in the middle of the load
+    found = memory(worker) / 1024, sum(memory(pid) for pid in backends) / 1024
+    end_wrk(wrk, 3)
+    return [("memory (PSS) of a worker, 64 busy connections", (found[0],) * 3, " MB", "8 MB", "4 MB"),
+            ("memory (PSS) of its two PostgreSQL sessions", (found[1],) * 3, " MB", "", "")]
+
+
+def clients(build, rounds):
+    """How it goes with the number of clients."""
+    counts, slices = (1, 8, 32, 64, 256), {}
+    with usual(build) as stack:
+        stack.start_nginx()
+        requests = requests_of(stack)
+        for count in counts:
+            slices.update(wrk_slices(stack, "ours", {count: requests}, count))
+            slices.update(wrk_slices(stack, "noop", {"no-op %d" % count: requests}, count))
+        found = run_rounds(slices, rounds, say)
+    rows = [row("ours / no-op, %d clients" % count, found, count, "no-op %d" % count) for count in counts]
+    return rows + [("requests a second, %d clients" % count, interval([f["rate"] for f in found[count]]), "", "", "")
+                   for count in counts]
+
+
+def workers(build, rounds):
+    """How it goes with the number of workers."""
+    counts, slices = (1, 2, 4), {}
+    with usual(build) as stack:
+        for count in counts:
+            stack.add_workers("ours%d" % count, count)
+        stack.start_nginx()
+        files = {"one key": requests_of(stack, keys=1), "all keys": requests_of(stack)}
+        for count in counts:
+            named = {"%s, %d" % (name, count): path for name, path in files.items()}
+            slices.update(wrk_slices(stack, "ours%d" % count, named))
+        slices.update(wrk_slices(stack, "noop", {"no-op": files["all keys"]}))
+        found = run_rounds(slices, rounds, say)
+    return [row("ours / no-op, %s, %d workers" % (name, count), found, "%s, %d" % (name, count))
+            for name in files for count in counts]
+
+
+def against_small(build, rounds, kinds, **sizes):
+    """A large directory's share of a small one's throughput, for each kind of caller."""
+    slices = {}
+    with usual(build) as small, usual(build, **sizes) as grown:
+        for name, stack in (("small", small), ("large", grown)):
+            stack.start_nginx()
+            policies = sizes.get("policies", 10000) if stack is grown else 10000
+            files = {name + " " + kind: requests_of(stack, kind=kind, policies=policies) for kind in kinds}
+            slices.update(wrk_slices(stack, "ours", files))
+        found = run_rounds(slices, rounds, say)
+    return {kind: ratio(found, "large " + kind, "small " + kind) for kind in kinds}
+
+
+def scale(build, rounds):
+    """Large directories, each against the small one in the same run."""
+    rows = []
+    for what, kinds, sizes in (
+            ("1,000,000 policies", ("superuser",), {"policies": 1000000}),
+            ("1,000,000 access tokens, indexed", ("superuser", "token"), {"tokens": 1000000}),
+            ("20,000 groups, 20 deep, 5 a user", ("superuser", "role", "grants", "deep"), {"groups": 20000, "depth": 20}),
+            ("20,000 groups, 20 deep, 100 a user", ("superuser", "role", "grants", "deep"),
+             {"groups": 20000, "depth": 20, "memberships": 100})):
+        say(what)
+        for kind, share in against_small(build, rounds, kinds, **sizes).items():
+            rows.append(("%s: %s" % (what, kind), share, "", 0.90, 0.97))
+    return rows
+
+
+def connections(build, rounds):
+    """10,000 kept connections beside the traffic: throughput, and memory for each."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY + 2000,) * 2)
+    with usual(build) as stack, contextlib.ExitStack() as kept:
+        pool = stack.add_workers("kept", idle_timeout="1h")
+        stack.start_nginx()
+        requests = requests_of(stack)
+        before = memory(pool.worker_pids()[0])
+        for _ in range(MANY):
+            kept.enter_context(socket.socket(socket.AF_UNIX)).connect(str(pool.socket))
+        stack.verify(pairs()[:1], "kept")  # it comes after them all
+        each = (memory(pool.worker_pids()[0]) - before) / MANY
+        slices = {name: lambda port=stack.ports[name]: run_wrk(port, requests) for name in ("ours", "kept")}
+        found = run_rounds(slices, rounds, say)
+    return [row("10,000 kept connections / none", found, "kept", "ours", good=0.90, reach=0.97),
+            ("memory (PSS) of each idle connection", (each,) * 3, " KiB", "8 KiB", "2 KiB")]
+
+
+def large(build, rounds):
+    """Replies of 4 MiB, against a no-op's of the same size."""
+    with usual(build, large=LARGE_SIZE) as stack:
+        size = len(stack.ask("ours", LARGE, key("superuser", 1)).body)
+        assert size > LARGE_SIZE, size
+        stack.add_noop("noop-large", size)
+        stack.start_nginx()
+        requests = stack.write_requests([(LARGE, key("superuser", 1))])
+        found = run_rounds({name: lambda port=stack.ports[name]: run_wrk(port, requests, 8) for name in ("ours", "noop-large")},
+                           rounds, say)
+    return [row("replies of 4 MiB, 8 clients: ours / no-op", found, "ours", "noop-large"),
+            ("replies of 4 MiB a second", interval([figures["rate"] for figures in found["ours"]]), "", "", "")]
+
+
+def share_beside(stack, good, other, refused):
+    """What 32 clients get while 32 others ask."""
+    both = [start_wrk(stack.ports["ours"], good, 32, 2), start_wrk(stack.ports["ours"], other, 32, 2)]
+    mine = end_wrk(both[0], 2)
+    return {**mine, "others": end_wrk(both[1], 2, refused)["rate"]}
+
+
+def flood(build, rounds):
+    """Good traffic beside as many clients with unknown keys, against the same beside as many good clients."""
+    rows = []
+    for what, index, good, reach in (("with the index", True, 0.7, 0.9), ("without it", False, 0.4, 0.5)):
+        say("a flood " + what)
+        with usual(build, tokens=1000000, index=index) as stack:
+            stack.start_nginx()
+            requests = requests_of(stack)
+            unknown = stack.write_requests([(n, "unknown-%d-%s" % (n, key("superuser", n))) for n in range(1, 4001)])
+            assert stack.ask("ours", 1, "unknown").status == 403
+            found = run_rounds({"fair": lambda: share_beside(stack, requests, requests, False),
+                                "flood": lambda: share_beside(stack, requests, unknown, True)}, rounds, say)
+        rows += [row("flood of unknown keys, 1,000,000 tokens, %s: share kept" % what, found, "flood", "fair", good=good, reach=reach),
+                 ("unknown keys answered a second, " + what, interval([f["others"] for f in found["flood"]]), "", "", "")]
+    return rows
+
+
+FAMILIES = {"clients": (clients, "All keys distinct, one worker."), "workers": (workers, "64 clients."),
+            "scale": (scale, "Throughput against the small directory (10,000 policies, 10 groups), 64 clients, all keys distinct."),
+            "connections": (connections, "64 busy clients."), "large": (large, "One policy whose action is 4 MiB long."),
+            "flood": (flood, "32 good clients beside 32 that flood, against 32 good ones beside 32 good ones.")}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--build", type=pathlib.Path, required=True, help="the build directory, with event-matcher-fcgi, noop, blocking")
+    parser.add_argument("--long", action="store_true", help="more rounds, and every family: half an hour instead of two minutes")
+    parser.add_argument("--family", choices=["targets", *FAMILIES], action="append", help="only this; may be repeated")
+    parser.add_argument("--rounds", type=int, help="instead of 4, or 15 with --long")
+    parser.add_argument("--docs", action="store_true", help="write docs/ and the README's section instead of the build directory")
+    options = parser.parse_args()
+    missing = [name for name in ("wrk", "gnuplot", "nginx", "pgbench") if not shutil.which(name)]
+    if missing:
+        parser.error("%s not found; scripts/packages run bench installs it" % ", ".join(missing))
+    rounds = options.rounds or (15 if options.long else 4)
+    chosen = options.family or ["targets", *(FAMILIES if options.long else [])]
+    sections, bars = [], []
+    if "targets" in chosen:
+        say("targets")
+        rows, bars = compare(options.build, rounds, options.long)
+        sections.append(("Targets", "One worker, 64 clients where nothing else is said, 10,000 policies; ratios of throughput.", rows))
+    for name in chosen:
+        if name in FAMILIES:
+            say(name)
+            sections.append((name.capitalize(), FAMILIES[name][1], FAMILIES[name][0](options.build, rounds)))
+    for title, _, rows in sections:
+        print("\n%s\n\n%s" % (title, report.table(rows)), flush=True)
+    directory = report.ROOT / "docs" if options.docs else options.build
+    if bars:
+        report.write(directory, sections, bars)
+        say("written: %s" % (directory / "benchmark.md"))
+    if options.docs:
+        report.update_readme(sections[0][2][:12])
+
+
+if __name__ == "__main__":
+    main()

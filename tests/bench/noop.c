@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The no-op of the benchmark: our FastCGI server with a constant answer, no request parsed, no database
+ * asked. */
+#include "fastcgi/listener.h"
+#include "fastcgi/server.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct iovec part;
+
+static void *begin(void *context, struct peer *peer, enum parameters_status status,
+	const struct parameter *parameters, size_t count)
+{
+	(void)context, (void)status, (void)parameters, (void)count;
+	return peer;
+}
+
+static void end(void *exchange)
+{
+	server_reply(exchange, &part, 1);
+}
+
+static void cancel(void *exchange)
+{
+	(void)exchange;
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+	(void)handle, (void)number;
+	exit(0);
+}
+
+/* Usage: noop --listen=ADDRESS; the environment variable NOOP_BODY_SIZE is the size of the answer's body. */
+int main(int argc, char **argv)
+{
+	static struct server server;
+	struct server_handler handler = {.begin = begin, .end = end, .cancel = cancel};
+	struct settings settings;
+	char error[200] = "a mistake in the usage", *answer;
+	const char *size = getenv("NOOP_BODY_SIZE");
+	int body = size ? atoi(size) : 357, descriptor;
+	uv_signal_t term;
+
+	if (settings_load(&settings, argc, argv, error, sizeof(error)) != SETTINGS_RUN ||
+		(descriptor = listener_open(&settings, error, sizeof(error))) < 0) {
+		fprintf(stderr, "noop: %s\n", error);
+		return 1;
+	}
+	part.iov_base = answer = malloc((size_t)body + 200);
+	if (!answer)
+		return 1;
+	part.iov_len = (size_t)sprintf(answer,
+		"Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
+		"%d\r\n\r\n%0*d",
+		body, body, 0);
+	handler.overloaded = part;
+	uv_signal_init(uv_default_loop(), &term);
+	uv_signal_start(&term, on_signal, SIGTERM);
+	server_start(&server, uv_default_loop(), &settings, descriptor, &handler);
+	return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}

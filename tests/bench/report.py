@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: MIT
+"""Writes what was measured: a Markdown table, an SVG plot, the README's section between its marks."""
+import datetime
+import pathlib
+import platform
+import re
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MARK = "<!-- benchmark -->"
+
+
+def output_of(*command):
+    result = subprocess.run(command, capture_output=True, text=True)
+    return (result.stdout + result.stderr).strip().splitlines()[0]
+
+
+def machine():
+    """The machine's kind in one line."""
+    cpu = re.search(r"model name\s*: (.*)", open("/proc/cpuinfo").read())
+    cores = len(re.findall(r"^processor", open("/proc/cpuinfo").read(), re.M))
+    memory = int(re.search(r"MemTotal: +(\d+)", open("/proc/meminfo").read()).group(1)) >> 20
+    versions = (output_of("nginx", "-v").split("/")[-1], re.search(r"[\d.]+", output_of("pgbench", "--version")).group(0))
+    return "%d cores (%s), %d GB, Linux %s, nginx %s, PostgreSQL %s" % (
+        (cores, cpu.group(1) if cpu else platform.machine(), memory, platform.release().split("-")[0]) + versions)
+
+
+def shown(value):
+    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+
+
+def table(rows):
+    """rows: (what, (median, low, high), unit, good, to reach); the last two may be empty."""
+    lines = ["| measured | ours | 95 % | good | to reach |", "| --- | --- | --- | --- | --- |"]
+    for what, (median, low, high), unit, good, reach in rows:
+        spread = "%s–%s" % (shown(low), shown(high)) if low != high else ""
+        lines.append("| %s | %s%s | %s | %s | %s |" % (what, shown(median), unit, spread, good, reach))
+    return "\n".join(lines)
+
+
+def plot(bars, path, title):
+    """Horizontal bars with their intervals, the first on top; bars: (label, (median, low, high)) in thousands a second."""
+    data = "\n".join('%d "%s  %s" %g %g %g' % (len(bars) - at, label, shown(median), median, low, high)
+                     for at, (label, (median, low, high)) in enumerate(bars))
+    script = """set terminal svg size 860,%d font "sans-serif,13" background "white"
+set output "%s"
+set title "%s"
+set style fill solid 0.6 noborder
+set key off
+set xrange [0:*]
+set yrange [0.3:%g]
+set xlabel "requests a second, thousands"
+set grid xtics
+$data << end
+%s
+end
+plot $data using (0):1:(0):3:($1-0.35):($1+0.35):ytic(2) with boxxyerror lc rgb "#3a76af", \\
+     $data using 3:1:4:5 with xerrorbars pt 0 lc rgb "#222222"
+""" % (90 + 30 * len(bars), path, title, len(bars) + 0.7, data)
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+def heading():
+    return "%s, on %s." % (datetime.date.today().isoformat(), machine())
+
+
+def write(directory, sections, bars):
+    """benchmark.md with every section, (title, sentence, rows), and benchmark.svg."""
+    text = "# What the benchmark found\n\n" + heading() + "\n\n![requests a second](benchmark.svg)\n"
+    for title, sentence, rows in sections:
+        text += "\n## %s\n\n%s\n\n%s\n" % (title, sentence, table(rows))
+    (directory / "benchmark.md").write_text(text)
+    plot(bars, directory / "benchmark.svg", "64 clients, nginx before all, everything on one machine")
+
+
+def update_readme(rows):
+    """Puts a table between the README's two marks."""
+    path = ROOT / "README.md"
+    before, _, after = path.read_text().split(MARK)
+    path.write_text(MARK.join([before, "\nMeasured " + heading() + "\n\n" + table(rows) + "\n", after]))

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""What a request costs, counted and not timed: instructions, system calls, statements, round trips."""
+import os
+import re
+import shutil
+import signal
+
+import fastcgi
+import pytest
+import servers
+from conftest import factory
+from test_answers import ASKED
+from test_contract import ADMIN
+
+PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"  # sanitizers would be counted, too
+FEW, MANY = 100, 600
+URI = fastcgi.URI.format(ASKED[1])  # every caller below may see this one
+
+
+@pytest.fixture
+def start_plain(directory):
+    path = directory / "plain-event-matcher-fcgi"
+    shutil.copy(PLAIN, path)
+    yield from factory(servers.Workers, path)
+
+
+def ask_one_by_one(workers, count, key=ADMIN):
+    with fastcgi.Connection(workers.socket, timeout=60) as connection:
+        for _ in range(count):
+            assert connection.ask(URI, key).status == 200
+    assert workers.stop() == 0
+
+
+def count_instructions(start, database, directory, count):
+    """Of the process that executed most: the worker."""
+    workers = start(database, prefix=["valgrind", "--tool=callgrind", "--callgrind-out-file=%s/%d.%%p" % (directory, count)])
+    ask_one_by_one(workers, count)
+    return max(int(re.search(r"^(?:summary|totals): (\d+)", path.read_text(), re.M).group(1))
+               for path in directory.glob("%d.*" % count))
+
+
+def test_a_request_alone_in_its_batch_takes_at_most_36000_instructions(start_plain, alone):
+    """33,400 on 2026-11-24, of which 11,000 in libpq; 49,000 where arrays are zeroed and yajl writes the constant parts."""
+    directory = servers.make_directory()
+    try:
+        few, many = (count_instructions(start_plain, alone, directory, count) for count in (FEW, MANY))
+    finally:
+        shutil.rmtree(directory)
+    assert (many - few) / (MANY - FEW) < 36000
+
+
+def count_system_calls(start, database, directory, count, key):
+    """By name, over all processes and threads."""
+    path = directory / str(count)
+    workers = start(database, prefix=["strace", "-D", "-f", "-c", "-o", path])
+    ask_one_by_one(workers, count, key)
+    servers.wait_until(lambda: path.exists() and " total" in path.read_text(), "strace's summary")
+    rows = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:\d+ +)?(\w+)$", path.read_text(), re.M)
+    return {name: int(calls) for calls, name in rows if name != "total"}
+
+
+@pytest.mark.parametrize("key", [ADMIN, "sample-key-dashboard", "sample-key-helpdesk"])
+def test_a_request_takes_one_receive_and_one_send_on_each_side_and_no_other_call(start_plain, alone, key):
+    directory = servers.make_directory()
+    os.chmod(directory, 0o777)
+    try:
+        few, many = (count_system_calls(start_plain, alone, directory, count, key) for count in (FEW, MANY))
+    finally:
+        shutil.rmtree(directory)
+    each = {name: (calls - few.get(name, 0)) / (MANY - FEW) for name, calls in many.items()}
+    assert each.pop("recvfrom") == pytest.approx(2, abs=0.05) and each.pop("sendto") == pytest.approx(2, abs=0.05)
+    assert each.pop("epoll_wait") < 2.2  # its timers wake a worker, too
+    assert sum(abs(calls) for calls in each.values()) < 0.2, each
+
+
+def executed(log):
+    """How often each statement was executed, by what the server has logged."""
+    names = re.findall(r" ms  execute (\w+): ", log)
+    return {name: names.count(name) for name in set(names)}
+
+
+def ask_at_once(workers, keys):
+    """All in one turn of the worker's loop: it is stopped until all are there."""
+    connections = [fastcgi.Connection(workers.socket) for _ in keys]
+    assert all(connection.ask(URI, ADMIN).status == 200 for connection in connections)  # all are accepted
+    os.kill(workers.worker_pids()[0], signal.SIGSTOP)
+    for connection, key in zip(connections, keys):
+        connection.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + key)])))
+    os.kill(workers.worker_pids()[0], signal.SIGCONT)
+    assert [connection.reply().status for connection in connections] == [200] * len(keys)
+    for connection in connections:
+        connection.socket.close()
+
+
+def test_64_questions_at_once_are_one_statement_of_each_kind(start_workers, own):
+    own.run("alter database %s set log_min_duration_statement = 0" % own.name)
+    workers = start_workers(own)
+    for keys, expected in (([ADMIN] * 64, {"caller": 1, "policy": 1}),
+                           ([ADMIN, "sample-key-dashboard"] * 32, {"caller": 1, "policy": 1, "rights": 1})):
+        for key in set(keys):
+            fastcgi.ask(workers.socket, URI, key)  # from now on its rights are asked for along with it
+        start = len(own.server.log())
+        ask_at_once(workers, keys)
+        found = executed(own.server.log()[start:])
+        first = {"caller": 64, "policy": 64}  # those that showed that the connections are accepted
+        assert {name: count - first.get(name, 0) for name, count in found.items()} == expected
