@@ -4,7 +4,7 @@
 -- (authentik/api/authentication.py). A plain join: without an index one scan serves the whole batch.
 prepare access_token (text[]) as
 select found.n, found.user_id, found.scoped and coalesce(u.is_active, false) as active,
-       coalesce(u.type = 'internal_service_account', false) as service, coalesce(own.superuser, false) as superuser
+       coalesce(u.type = 'internal_service_account', false) as service, null as superuser_by
   from (select distinct on (asked.n) asked.n, t.user_id,
                'goauthentik.io/api' = any (regexp_split_to_array(t._scope, '\s+')) as scoped
           from unnest($1) with ordinality as asked (key, n)
@@ -12,9 +12,4 @@ select found.n, found.user_id, found.scoped and coalesce(u.is_active, false) as 
          where t._scope ilike '%goauthentik.io/api%'
            and (t.expiring and t.expires < now()) is not true
          order by asked.n, t.id) found
-  left join authentik_core_user u on u.id = found.user_id
- cross join lateral (
-       select bool_or(g.is_superuser) as superuser
-         from authentik_core_user_ak_groups m
-         join authentik_core_group g on g.group_uuid = m.group_id
-        where m.user_id = u.id) own;
+  left join authentik_core_user u on u.id = found.user_id;

@@ -1,19 +1,28 @@
 -- SPDX-License-Identifier: MIT
--- Who holds each of these API keys: at most one row a key; n is the key's place in $1; superuser: by one of the user's
--- own groups.
+-- Who holds each of these API keys ($1): at most one row a key; n is the key's place in $1.
+-- superuser_by: a group of the user's own that makes them a superuser. $2 has a group for each key that is believed to be
+-- one (or the nil UUID) and is looked at first; where it is none, and $3 says so, all groups of the user are searched.
 -- The oldest rule first: an API token that has not expired; of several the lowest token_uuid, whoever's it is
 -- (authentik/api/authentication.py, authentik/core/models.py).
-prepare caller (text[]) as
+prepare caller (text[], uuid[], bool[]) as
 select found.n, found.user_id, coalesce(u.is_active, false) as active,
        coalesce(u.type = 'internal_service_account', false) as service,
-       exists (
-       select
-         from authentik_core_user_ak_groups m
-         join authentik_core_group g on g.group_uuid = m.group_id
-        where m.user_id = u.id and g.is_superuser
-       offset 0) as superuser
-  from (select distinct on (asked.n) asked.n, t.user_id
-          from unnest($1) with ordinality as asked (key, n)
+       case
+       when exists (
+            select
+              from authentik_core_user_ak_groups m
+              join authentik_core_group g on g.group_uuid = m.group_id
+             where m.user_id = u.id and m.group_id = found.believed and g.is_superuser
+            offset 0) then found.believed
+       when found.search then (
+            select m.group_id
+              from authentik_core_user_ak_groups m
+              join authentik_core_group g on g.group_uuid = m.group_id
+             where m.user_id = u.id and g.is_superuser
+             limit 1)
+       end as superuser_by
+  from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id
+          from unnest($1, $2, $3) with ordinality as asked (key, believed, search, n)
           join authentik_core_token t on t.key = asked.key
          where t.intent = 'api'
            and (t.expiring and t.expires < now()) is not true

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Guesses whose a key is, from whose it was the last time: to ask for a caller's rights along with the
- * caller. */
+/* Guesses who a key's holder is and why they may see all, from what was true the last time, to ask less. */
 #include "api/guess.h"
 
-/* FNV-1a (the IETF's draft-eastlake-fnv): who makes keys collide wastes one look-up of their own. */
+/* FNV-1a (the IETF's draft-eastlake-fnv): who makes keys collide spoils guesses, and no more than guesses. */
 static uint64_t hash_of(const unsigned char *key, size_t length)
 {
 	uint64_t hash = 14695981039346656037u;
@@ -13,34 +12,37 @@ static uint64_t hash_of(const unsigned char *key, size_t length)
 	return hash ? hash : 1;
 }
 
-static size_t slot_of(uint64_t hash)
+static struct guess_set *set_of(struct guess_table *table, uint64_t hash)
 {
-	return (hash ^ hash >> 32) % GUESS_SLOTS;
+	return &table->sets[(hash ^ hash >> 32) % GUESS_SETS];
 }
 
-bool guess_find(const struct guess_table *table, const unsigned char *key, size_t length, int *user)
+static struct guess_slot *slot_with(struct guess_set *set, uint64_t hash)
 {
-	uint64_t hash = hash_of(key, length);
-	const struct guess_slot *slot = &table->slots[slot_of(hash)];
-
-	if (slot->hash != hash)
-		return false;
-	*user = slot->user;
-	return true;
+	for (int i = 0; i < GUESS_WAYS; i++)
+		if (set->slots[i].hash == hash)
+			return &set->slots[i];
+	return NULL;
 }
 
-void guess_remember(struct guess_table *table, const unsigned char *key, size_t length, int user)
+const struct guess *guess_find(struct guess_table *table, const unsigned char *key, size_t length)
 {
 	uint64_t hash = hash_of(key, length);
+	struct guess_slot *slot = slot_with(set_of(table, hash), hash);
 
-	table->slots[slot_of(hash)] = (struct guess_slot){.hash = hash, .user = user};
+	if (!slot || ++slot->uses % GUESS_USES == 0)
+		return NULL;
+	return &slot->guess;
 }
 
-void guess_forget(struct guess_table *table, const unsigned char *key, size_t length)
+void guess_remember(
+	struct guess_table *table, const unsigned char *key, size_t length, const struct guess *guess)
 {
 	uint64_t hash = hash_of(key, length);
-	struct guess_slot *slot = &table->slots[slot_of(hash)];
+	struct guess_set *set = set_of(table, hash);
+	struct guess_slot *slot = slot_with(set, hash);
 
-	if (slot->hash == hash)
-		*slot = (struct guess_slot){0};
+	if (!slot)
+		slot = &set->slots[set->next++ % GUESS_WAYS];
+	*slot = (struct guess_slot){.hash = hash, .guess = *guess};
 }

@@ -1,34 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* Guesses whose a key is, from whose it was the last time: to ask for a caller's rights along with the
- * caller. */
+/* Guesses who a key's holder is and why they may see all, from what was true the last time, to ask less. */
 #ifndef API_GUESS_H
 #define API_GUESS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <uuid/uuid.h>
 
-enum { GUESS_SLOTS = 1024 };
+enum { GUESS_SETS = 8192, GUESS_WAYS = 4, GUESS_USES = 4096 };
 
 /*
- * Of callers who are no superusers by a group of their own. No answer and no key is kept, only a key's hash
- * and a user's id; a guess decides nothing: the database says in the same batch whose the key is, and where
- * the guess was wrong the rights are asked for again. All zero is empty.
+ * A guess decides nothing: it goes along with the question, the database says whether it is still true, and
+ * where it is not, the same question is asked in full.
  */
-struct guess_table {
-	struct guess_slot {
-		uint64_t hash; /* of the key; 0: none */
-		int user;
-	} slots[GUESS_SLOTS];
+struct guess {
+	int user; /* whose rights are to be asked for along with the caller; 0: a superuser by a group of
+		     their own */
+	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
+	bool token;          /* the key is an access token */
 };
 
-/* True where there is a guess, which then is in user. */
-bool guess_find(const struct guess_table *table, const unsigned char *key, size_t length, int *user);
+struct guess_slot {
+	uint64_t hash; /* of the key; 0: an empty slot */
+	unsigned uses;
+	struct guess guess;
+};
 
-/* Next time, guess that this key is this user's; takes the place of whatever had the same slot. */
-void guess_remember(struct guess_table *table, const unsigned char *key, size_t length, int user);
+/* No answer and no key is kept, only a key's hash, which says in which set it stands. All zero is empty. */
+struct guess_table {
+	struct guess_set {
+		struct guess_slot slots[GUESS_WAYS];
+		unsigned next; /* the one that has to make room next */
+	} sets[GUESS_SETS];
+};
 
-/* Next time, do not guess for this key. */
-void guess_forget(struct guess_table *table, const unsigned char *key, size_t length);
+/*
+ * Returns the guess for a key, valid until the table changes, or NULL. Every GUESS_USES-th time there is
+ * none, so that one who has become a superuser by a group of their own is found out.
+ */
+const struct guess *guess_find(struct guess_table *table, const unsigned char *key, size_t length);
+
+/* Makes this the guess for a key from now on; where its set is full, the oldest guess of the set makes room.
+ */
+void guess_remember(
+	struct guess_table *table, const unsigned char *key, size_t length, const struct guess *guess);
 
 #endif

@@ -24,7 +24,7 @@ struct exchange {
 	struct question question;
 	struct lane *lane;  /* where the question is */
 	enum status status; /* what refuses the request already; STATUS_OK: it is to be asked */
-	bool head, policy_found, service_account;
+	bool head, policy_found, service_account, token;
 	struct buffer key, body; /* the body is rendered before it is known whether the caller may see it */
 	char id[REQUEST_ID_MAX + 1];
 };
@@ -137,40 +137,71 @@ static void decide_rights(struct exchange *exchange, const struct answer_rights 
 		finish(exchange, STATUS_FORBIDDEN);
 }
 
+static void remember(struct exchange *exchange, int user, const uuid_t superuser_by, bool token)
+{
+	struct guess guess = {.user = user, .token = token};
+
+	uuid_copy(guess.superuser_by, superuser_by);
+	guess_remember(&exchange->service->guesses, exchange->key.data, exchange->key.length, &guess);
+}
+
+/* Remembers what the rights have shown, where no guess has said so before. */
+static void learn_rights(struct exchange *exchange, unsigned asked, const struct answer_rights *rights)
+{
+	struct question *question = &exchange->question;
+	bool found = !uuid_is_null(rights->superuser_by);
+
+	if (found)
+		uuid_copy(question->superuser_by, rights->superuser_by);
+	if (found || !(asked & QUESTION_CALLER))
+		remember(exchange, question->user, question->superuser_by, exchange->token);
+}
+
+/* The rights of a caller about whom there was no guess, or a wrong one. */
+static void ask_rights(struct exchange *exchange, const struct answer_caller *caller, unsigned besides)
+{
+	exchange->question.user = caller->user;
+	uuid_clear(exchange->question.superuser_by);
+	ask(exchange, exchange->service->common, QUESTION_RIGHTS | besides);
+}
+
 /*
- * Superusers by a group of their own are done. Of all others the rights must be known: they are, where the
- * guess whose the key is was right; else the lane is asked for them.
+ * Superusers by a group of their own are done. Of all others the rights must be known: they are, where it was
+ * guessed right whose the key is; else the lane is asked for them.
  */
 static void decide_key(struct exchange *exchange, const struct answer *answer)
 {
-	struct guess_table *guesses = &exchange->service->guesses;
 	const struct answer_caller *caller = answer->caller;
+	struct question *question = &exchange->question;
 
 	exchange->service_account = caller->service;
 	if (!caller->active)
 		finish(exchange, STATUS_INVALID_KEY);
 	else if (caller->superuser) {
-		if (answer->rights)
-			guess_forget(guesses, exchange->key.data, exchange->key.length);
+		if (uuid_compare(caller->superuser_by, question->superuser_by) != 0)
+			remember(exchange, 0, caller->superuser_by, false);
 		finish_allowed(exchange);
-	} else if (answer->rights && caller->user == exchange->question.user)
+	} else if (answer->rights && caller->user == question->user) {
+		learn_rights(exchange, QUESTION_CALLER, answer->rights);
 		decide_rights(exchange, answer->rights);
-	else {
-		guess_remember(guesses, exchange->key.data, exchange->key.length, caller->user);
-		exchange->question.user = caller->user;
-		ask(exchange, exchange->service->common, QUESTION_RIGHTS);
-	}
+	} else
+		ask_rights(exchange, caller, 0);
 }
 
 static void decide_access_token(struct exchange *exchange, const struct answer_caller *caller)
 {
+	struct question *question = &exchange->question;
+
 	if (!caller || !caller->active) {
 		finish(exchange, STATUS_INVALID_KEY);
 		return;
 	}
+	exchange->token = true;
 	exchange->service_account = caller->service;
-	exchange->question.user = caller->user;
-	ask(exchange, exchange->service->common, QUESTION_POLICY | (caller->superuser ? 0 : QUESTION_RIGHTS));
+	if (caller->user == question->user)
+		ask(exchange, exchange->service->common, QUESTION_RIGHTS | QUESTION_POLICY);
+	else
+		ask_rights(exchange, caller, QUESTION_POLICY);
 }
 
 static void keep_policy(struct exchange *exchange, const struct answer_policy *policy)
@@ -204,10 +235,10 @@ static void act_on_answer(struct exchange *exchange, unsigned asked, const struc
 		decide_key(exchange, answer);
 	else if (asked & QUESTION_ACCESS_TOKEN)
 		decide_access_token(exchange, answer->caller);
-	else if (asked & QUESTION_RIGHTS)
+	else {
+		learn_rights(exchange, asked, answer->rights);
 		decide_rights(exchange, answer->rights);
-	else
-		finish_allowed(exchange);
+	}
 }
 
 static void on_answer(struct question *question, const struct answer *answer)
@@ -253,7 +284,7 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 	exchange->client = client;
 	exchange->status = request.status;
 	exchange->head = request.head;
-	exchange->policy_found = exchange->service_account = false;
+	exchange->policy_found = exchange->service_account = exchange->token = false;
 	memcpy(exchange->id, request.id, sizeof(exchange->id));
 	if (request.status != STATUS_OK) {
 		write_error(exchange, request.status, &request);
@@ -265,11 +296,25 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 	return exchange;
 }
 
+/* The usual question, with what is guessed about the key. Returns what it wants. */
+static unsigned guess_question(struct exchange *exchange)
+{
+	struct question *question = &exchange->question;
+	const struct guess *guess =
+		guess_find(&exchange->service->guesses, question->key, question->key_length);
+
+	question->user = guess ? guess->user : 0;
+	question->search = !question->user;
+	uuid_clear(question->superuser_by);
+	if (guess)
+		uuid_copy(question->superuser_by, guess->superuser_by);
+	return QUESTION_CALLER | QUESTION_POLICY | (question->user && !guess->token ? QUESTION_RIGHTS : 0);
+}
+
 void policy_end(struct exchange *exchange)
 {
 	struct policy_service *service = exchange->service;
 	struct question *question = &exchange->question;
-	bool guessed;
 
 	assert(exchange->state == EXCHANGE_RECEIVING);
 	if (exchange->status != STATUS_OK || exchange->key.failed) {
@@ -286,8 +331,7 @@ void policy_end(struct exchange *exchange)
 	list_append(&service->asking, &exchange->node);
 	if (!uv_is_active((uv_handle_t *)&service->deadline))
 		uv_timer_start(&service->deadline, on_deadline, service->settings->request_timeout, 0);
-	guessed = guess_find(&service->guesses, question->key, question->key_length, &question->user);
-	ask(exchange, service->common, QUESTION_CALLER | QUESTION_POLICY | (guessed ? QUESTION_RIGHTS : 0));
+	ask(exchange, service->common, guess_question(exchange));
 }
 
 void policy_cancel(struct exchange *exchange)

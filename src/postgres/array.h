@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* The elements' types, by their object identifiers in PostgreSQL's pg_type.dat. */
-enum array_type { ARRAY_INT4 = 23, ARRAY_TEXT = 25, ARRAY_UUID = 2950 };
+enum array_type { ARRAY_BOOL = 16, ARRAY_INT4 = 23, ARRAY_TEXT = 25, ARRAY_UUID = 2950 };
 
 /* Empties the buffer and starts an array of count elements, each of which is then to be appended. */
 void array_start(struct buffer *buffer, enum array_type type, unsigned count);

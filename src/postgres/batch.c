@@ -15,7 +15,7 @@ enum { CALLER, ACCESS_TOKEN, POLICY, RIGHTS, FACTS };
 static const char *const names[BATCH_STATEMENTS] = {"caller", "access_token", "policy", "rights", "facts"};
 
 /* Their columns, in the order of the .sql files. */
-enum { CALLER_N, CALLER_USER, CALLER_ACTIVE, CALLER_SERVICE, CALLER_SUPERUSER, CALLER_COLUMNS };
+enum { CALLER_N, CALLER_USER, CALLER_ACTIVE, CALLER_SERVICE, CALLER_SUPERUSER_BY, CALLER_COLUMNS };
 enum {
 	POLICY_N,
 	POLICY_NAME,
@@ -27,7 +27,7 @@ enum {
 	POLICY_MODEL,
 	POLICY_COLUMNS
 };
-enum { RIGHTS_N, RIGHTS_ALL, RIGHTS_GRANTED, RIGHTS_ANY, RIGHTS_COLUMNS };
+enum { RIGHTS_N, RIGHTS_ALL, RIGHTS_GRANTED, RIGHTS_ANY, RIGHTS_SUPERUSER_BY, RIGHTS_COLUMNS };
 enum { FACTS_COLUMNS = 2 };
 
 static bool same_key(const struct question *a, const struct question *b)
@@ -83,9 +83,22 @@ static void encode_keys(struct buffer *buffer, const struct batch_distinct *dist
 static void encode_policies(struct buffer *buffer, const struct batch_distinct *distinct)
 {
 	array_start(buffer, ARRAY_UUID, distinct->count);
-	for (unsigned i = 0; i < distinct->count; i++) {
+	for (unsigned i = 0; i < distinct->count; i++)
 		array_append(buffer, distinct->of[i]->policy, sizeof(uuid_t));
-	}
+}
+
+static void encode_superuser_by(struct buffer *buffer, const struct batch_distinct *distinct)
+{
+	array_start(buffer, ARRAY_UUID, distinct->count);
+	for (unsigned i = 0; i < distinct->count; i++)
+		array_append(buffer, distinct->of[i]->superuser_by, sizeof(uuid_t));
+}
+
+static void encode_search(struct buffer *buffer, const struct batch_distinct *distinct)
+{
+	array_start(buffer, ARRAY_BOOL, distinct->count);
+	for (unsigned i = 0; i < distinct->count; i++)
+		array_append(buffer, distinct->of[i]->search ? "\1" : "\0", 1);
 }
 
 static void append_number(struct buffer *buffer, unsigned number)
@@ -95,18 +108,24 @@ static void append_number(struct buffer *buffer, unsigned number)
 	array_append(buffer, &bytes, sizeof(bytes));
 }
 
-/* The users, and of each the first and the last of its policies in the fourth array. */
-static void encode_users(struct buffer *parameters, const struct batch *batch)
+/* Of each user the first and the last of its policies in the array of all. */
+static void encode_ranges(struct buffer *first, struct buffer *last, const struct batch *batch)
 {
-	unsigned first = 1;
+	unsigned at = 1;
 
-	for (int i = 0; i < 3; i++)
-		array_start(&parameters[i], ARRAY_INT4, batch->users.count);
-	for (unsigned i = 0; i < batch->users.count; first += batch->user_policies[i++]) {
-		append_number(&parameters[0], (unsigned)batch->users.of[i]->user);
-		append_number(&parameters[1], first);
-		append_number(&parameters[2], first + batch->user_policies[i] - 1);
+	array_start(first, ARRAY_INT4, batch->users.count);
+	array_start(last, ARRAY_INT4, batch->users.count);
+	for (unsigned i = 0; i < batch->users.count; at += batch->user_policies[i++]) {
+		append_number(first, at);
+		append_number(last, at + batch->user_policies[i] - 1);
 	}
+}
+
+static void encode_users(struct buffer *buffer, const struct batch_distinct *distinct)
+{
+	array_start(buffer, ARRAY_INT4, distinct->count);
+	for (unsigned i = 0; i < distinct->count; i++)
+		append_number(buffer, (unsigned)distinct->of[i]->user);
 }
 
 static void encode_user_policies(struct buffer *buffer, const struct batch *batch)
@@ -129,7 +148,7 @@ static bool send_statement(
 {
 	const uint32_t number = htobe32(permission ? (uint32_t)*permission : 0);
 	const char *values[BATCH_PARAMETERS + 1];
-	int lengths[BATCH_PARAMETERS + 1], formats[BATCH_PARAMETERS + 1] = {1, 1, 1, 1, 1}, count = arrays;
+	int lengths[BATCH_PARAMETERS + 1], formats[BATCH_PARAMETERS + 1] = {1, 1, 1, 1, 1, 1}, count = arrays;
 
 	for (int i = 0; i < arrays; i++) {
 		if (batch->parameters[i].failed)
@@ -148,10 +167,12 @@ static bool send_statement(
 
 static bool send_keys(struct batch *batch, PGconn *connection)
 {
-	bool slow = batch->keys.of[0]->wants & QUESTION_ACCESS_TOKEN;
-
 	encode_keys(&batch->parameters[0], &batch->keys);
-	return send_statement(batch, connection, slow ? ACCESS_TOKEN : CALLER, 1, NULL);
+	if (batch->keys.of[0]->wants & QUESTION_ACCESS_TOKEN)
+		return send_statement(batch, connection, ACCESS_TOKEN, 1, NULL);
+	encode_superuser_by(&batch->parameters[1], &batch->keys);
+	encode_search(&batch->parameters[2], &batch->keys);
+	return send_statement(batch, connection, CALLER, 3, NULL);
 }
 
 static bool send_policies(struct batch *batch, PGconn *connection)
@@ -162,9 +183,11 @@ static bool send_policies(struct batch *batch, PGconn *connection)
 
 static bool send_rights(struct batch *batch, PGconn *connection, int permission)
 {
-	encode_users(batch->parameters, batch);
-	encode_user_policies(&batch->parameters[3], batch);
-	return send_statement(batch, connection, RIGHTS, 4, &permission);
+	encode_users(&batch->parameters[0], &batch->users);
+	encode_superuser_by(&batch->parameters[1], &batch->users);
+	encode_ranges(&batch->parameters[2], &batch->parameters[3], batch);
+	encode_user_policies(&batch->parameters[4], batch);
+	return send_statement(batch, connection, RIGHTS, 5, &permission);
 }
 
 bool batch_send(struct batch *batch, PGconn *connection, int permission)
@@ -193,19 +216,38 @@ static bool is_true(const PGresult *result, int row, int column)
 	return *PQgetvalue(result, row, column) == 't';
 }
 
+/* Returns whether the column has a UUID, which goes to uuid; mostly it is the expected one, and need not be
+ * parsed. */
+static bool read_uuid(const PGresult *result, int row, int column, const uuid_t expected, uuid_t uuid)
+{
+	const char *text = PQgetvalue(result, row, column);
+	char expected_text[UUID_STR_LEN];
+
+	if (PQgetisnull(result, row, column))
+		return false;
+	uuid_unparse_lower(expected, expected_text);
+	if (strcmp(text, expected_text) != 0)
+		return uuid_parse(text, uuid) == 0;
+	uuid_copy(uuid, expected);
+	return true;
+}
+
 static bool read_callers(struct batch *batch, const PGresult *result)
 {
 	unsigned at;
 
 	for (int row = 0; row < PQntuples(result); row++) {
+		struct answer_caller *caller;
+
 		if (!read_place(result, row, batch->keys.count, &at))
 			return false;
 		batch->caller_found[at] = true;
-		batch->callers[at] =
-			(struct answer_caller){.user = atoi(PQgetvalue(result, row, CALLER_USER)),
-				.active = is_true(result, row, CALLER_ACTIVE),
-				.service = is_true(result, row, CALLER_SERVICE),
-				.superuser = is_true(result, row, CALLER_SUPERUSER)};
+		caller = &batch->callers[at];
+		caller->user = atoi(PQgetvalue(result, row, CALLER_USER));
+		caller->active = is_true(result, row, CALLER_ACTIVE);
+		caller->service = is_true(result, row, CALLER_SERVICE);
+		caller->superuser = read_uuid(result, row, CALLER_SUPERUSER_BY,
+			batch->keys.of[at]->superuser_by, caller->superuser_by);
 	}
 	return PQnfields(result) == CALLER_COLUMNS;
 }
@@ -299,12 +341,15 @@ static struct answer_policy read_policy(const PGresult *rows, int row)
 /* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
 static struct answer_rights read_rights(const PGresult *rows, int row, unsigned policy)
 {
+	struct answer_rights rights = {0};
 	size_t at = 1 + 2 * (size_t)policy;
 
-	return (struct answer_rights){.sees_all = is_true(rows, row, RIGHTS_ALL),
-		.sees_any = is_true(rows, row, RIGHTS_ANY),
-		.granted = at < (size_t)PQgetlength(rows, row, RIGHTS_GRANTED) &&
-			   PQgetvalue(rows, row, RIGHTS_GRANTED)[at] == 't'};
+	rights.sees_all = is_true(rows, row, RIGHTS_ALL) ||
+			  read_uuid(rows, row, RIGHTS_SUPERUSER_BY, rights.superuser_by, rights.superuser_by);
+	rights.sees_any = is_true(rows, row, RIGHTS_ANY);
+	rights.granted = at < (size_t)PQgetlength(rows, row, RIGHTS_GRANTED) &&
+			 PQgetvalue(rows, row, RIGHTS_GRANTED)[at] == 't';
+	return rights;
 }
 
 static void answer_member(struct batch *batch, struct question *question)

@@ -32,7 +32,9 @@ enum answer_outcome {
 
 struct answer_caller {
 	int user;
-	bool active, service, superuser; /* superuser: by one of the user's own groups */
+	bool active, service;
+	bool superuser;      /* by a group of their own */
+	uuid_t superuser_by; /* that group */
 };
 
 /* A row of policy.sql; a NULL text is SQL's NULL. All of it points into the result. */
@@ -44,6 +46,7 @@ struct answer_policy {
 struct answer_rights {
 	bool sees_all, sees_any; /* of the user */
 	bool granted;            /* this policy, to this user */
+	uuid_t superuser_by;     /* the group that was found to be why, itself or an ancestor; nil: none */
 };
 
 /* Valid in the call of question.answered only. Of what was not wanted or not found there is NULL. */
@@ -66,7 +69,9 @@ struct question {
 	size_t key_length;
 	uuid_t policy;
 	int user;
-	uint64_t deadline; /* milliseconds of the loop's clock */
+	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
+	bool search;         /* of a caller: where that is not why, look at all groups of the user */
+	uint64_t deadline;   /* milliseconds of the loop's clock */
 
 	struct list node;
 	bool queued, withdrawn, asked_again, alone;
@@ -80,7 +85,7 @@ struct batch_distinct {
 	unsigned count;
 };
 
-enum { BATCH_STATEMENTS = 5, BATCH_PARAMETERS = 4 };
+enum { BATCH_STATEMENTS = 5, BATCH_PARAMETERS = 5 };
 
 /* One batch from its first member to its Sync. All zero is an empty one. */
 struct batch {

@@ -101,6 +101,23 @@ def test_a_key_that_changes_hands_is_answered_with_its_new_owners_rights_at_once
             assert got == MIXED[owner], owner
 
 
+def test_a_superuser_who_loses_one_group_is_one_by_another_until_that_goes_too(start_workers, own):
+    own.run("insert into authentik_core_group (group_uuid, name, is_superuser) values "
+            "('eeeeeeee-0000-4000-8000-000000000001', 'second', true), ('eeeeeeee-0000-4000-8000-000000000002', 'plain', false); "
+            "insert into authentik_core_user_ak_groups (user_id, group_id) "
+            "select u, ('eeeeeeee-0000-4000-8000-00000000000' || g)::uuid from generate_series(1, 2) u, generate_series(1, 2) g")
+    workers = start_workers(own)
+    keys = ["sample-key-admin", "sample-key-operator", "sample-token-admin"]
+    first = "'cccccccc-0000-4000-8000-000000000001', 'cccccccc-0000-4000-8000-000000000004'"
+    for change, after in (("select 1", 200), ("delete from authentik_core_user_ak_groups where group_id in (%s)" % first, 200),
+                          ("update authentik_core_group set is_superuser = false where name = 'second'", 403),
+                          ("update authentik_core_group set is_superuser = true where name = 'plain'", 200),
+                          ("delete from authentik_core_user_ak_groups", 403)):
+        own.run(change)
+        for _ in range(2):
+            assert [status(workers, key) for key in keys] == [after] * 3, change
+
+
 # What each caller gets for policies 1, 3, 4 and one that does not exist.
 MIXED = {"sample-key-admin": (200, 200, 200, 404), "sample-key-operator": (200, 200, 200, 404),
          "sample-key-auditor": (200, 200, 200, 404), "sample-key-dashboard": (200, 200, 200, 404),
