@@ -3,8 +3,9 @@
 #ifndef API_GUESS_H
 #define API_GUESS_H
 
+#include "postgres/batch.h"
+
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <uuid/uuid.h>
 
@@ -12,38 +13,41 @@ enum { GUESS_SETS = 8192, GUESS_WAYS = 4, GUESS_USES = 4096 };
 
 /*
  * A guess decides nothing: it goes along with the question, the database says whether it is still true, and
- * where it is not, the same question is asked in full.
+ * where it is not, the same question is asked in full. No answer and no key is kept, only a key's hash.
  */
 struct guess {
-	int user; /* whose rights are to be asked for along with the caller; 0: a superuser by a group of
-		     their own */
-	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
-	bool token;          /* the key is an access token */
-};
-
-struct guess_slot {
-	uint64_t hash; /* of the key; 0: an empty slot */
+	uint64_t hash; /* of the key; 0: none */
 	unsigned uses;
-	struct guess guess;
+	int user; /* whose rights are to be asked for along; 0: a superuser by a group of their own */
+	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
+	bool access_token;   /* what the key is */
 };
 
-/* No answer and no key is kept, only a key's hash, which says in which set it stands. All zero is empty. */
+/* The hash says in which set a guess stands. All zero is empty. */
 struct guess_table {
 	struct guess_set {
-		struct guess_slot slots[GUESS_WAYS];
+		struct guess guesses[GUESS_WAYS];
 		unsigned next; /* the one that has to make room next */
 	} sets[GUESS_SETS];
 };
 
 /*
- * Returns the guess for a key, valid until the table changes, or NULL. Every GUESS_USES-th time there is
- * none, so that one who has become a superuser by a group of their own is found out.
+ * Sets the question's user, superuser_by and search from the guess for its key. Returns what is to be asked
+ * first: the caller and the policy; along with them the rights, where a user is guessed who needs them; of an
+ * access token's holder no more than that no API token has the key. Every GUESS_USES-th time nothing is
+ * guessed, so that one who has become a superuser by a group of their own is found out.
  */
-const struct guess *guess_find(struct guess_table *table, const unsigned char *key, size_t length);
+unsigned guess_ask(struct guess_table *table, struct question *question);
 
-/* Makes this the guess for a key from now on; where its set is full, the oldest guess of the set makes room.
+/* The holder of the question's key has turned out to be a superuser by this group of their own. */
+void guess_learn_superuser(
+	struct guess_table *table, const struct question *question, const uuid_t superuser_by);
+
+/*
+ * The rights of the question's user had to be asked for; superuser_by is the group that was found to be why
+ * they may see all, or nil: what the question named stays the guess then.
  */
-void guess_remember(
-	struct guess_table *table, const unsigned char *key, size_t length, const struct guess *guess);
+void guess_learn_rights(struct guess_table *table, const struct question *question, const uuid_t superuser_by,
+	bool access_token);
 
 #endif

@@ -24,7 +24,7 @@ struct exchange {
 	struct question question;
 	struct lane *lane;  /* where the question is */
 	enum status status; /* what refuses the request already; STATUS_OK: it is to be asked */
-	bool head, policy_found, service_account, token;
+	bool head, policy_found, service_account, access_token;
 	struct buffer key, body; /* the body is rendered before it is known whether the caller may see it */
 	char id[REQUEST_ID_MAX + 1];
 };
@@ -137,24 +137,10 @@ static void decide_rights(struct exchange *exchange, const struct answer_rights 
 		finish(exchange, STATUS_FORBIDDEN);
 }
 
-static void remember(struct exchange *exchange, int user, const uuid_t superuser_by, bool token)
+static void learn_rights(struct exchange *exchange, const struct answer_rights *rights)
 {
-	struct guess guess = {.user = user, .token = token};
-
-	uuid_copy(guess.superuser_by, superuser_by);
-	guess_remember(&exchange->service->guesses, exchange->key.data, exchange->key.length, &guess);
-}
-
-/* Remembers what the rights have shown, where no guess has said so before. */
-static void learn_rights(struct exchange *exchange, unsigned asked, const struct answer_rights *rights)
-{
-	struct question *question = &exchange->question;
-	bool found = !uuid_is_null(rights->superuser_by);
-
-	if (found)
-		uuid_copy(question->superuser_by, rights->superuser_by);
-	if (found || !(asked & QUESTION_CALLER))
-		remember(exchange, question->user, question->superuser_by, exchange->token);
+	guess_learn_rights(&exchange->service->guesses, &exchange->question, rights->superuser_by,
+		exchange->access_token);
 }
 
 /* The rights of a caller about whom there was no guess, or a wrong one. */
@@ -179,10 +165,11 @@ static void decide_key(struct exchange *exchange, const struct answer *answer)
 		finish(exchange, STATUS_INVALID_KEY);
 	else if (caller->superuser) {
 		if (uuid_compare(caller->superuser_by, question->superuser_by) != 0)
-			remember(exchange, 0, caller->superuser_by, false);
+			guess_learn_superuser(&exchange->service->guesses, question, caller->superuser_by);
 		finish_allowed(exchange);
 	} else if (answer->rights && caller->user == question->user) {
-		learn_rights(exchange, QUESTION_CALLER, answer->rights);
+		if (!uuid_is_null(answer->rights->superuser_by))
+			learn_rights(exchange, answer->rights);
 		decide_rights(exchange, answer->rights);
 	} else
 		ask_rights(exchange, caller, 0);
@@ -196,7 +183,7 @@ static void decide_access_token(struct exchange *exchange, const struct answer_c
 		finish(exchange, STATUS_INVALID_KEY);
 		return;
 	}
-	exchange->token = true;
+	exchange->access_token = true;
 	exchange->service_account = caller->service;
 	if (caller->user == question->user)
 		ask(exchange, exchange->service->common, QUESTION_RIGHTS | QUESTION_POLICY);
@@ -229,6 +216,11 @@ static void act_on_answer(struct exchange *exchange, unsigned asked, const struc
 		ask(exchange, exchange->service->slow, QUESTION_ACCESS_TOKEN);
 		return;
 	}
+	if (asked == QUESTION_CALLER) { /* it was an access token the last time, and is an API token now */
+		exchange->question.search = true;
+		ask(exchange, exchange->service->common, QUESTION_CALLER | QUESTION_POLICY);
+		return;
+	}
 	if (asked & QUESTION_POLICY)
 		keep_policy(exchange, answer->policy);
 	if (asked & QUESTION_CALLER)
@@ -236,7 +228,7 @@ static void act_on_answer(struct exchange *exchange, unsigned asked, const struc
 	else if (asked & QUESTION_ACCESS_TOKEN)
 		decide_access_token(exchange, answer->caller);
 	else {
-		learn_rights(exchange, asked, answer->rights);
+		learn_rights(exchange, answer->rights);
 		decide_rights(exchange, answer->rights);
 	}
 }
@@ -284,7 +276,7 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 	exchange->client = client;
 	exchange->status = request.status;
 	exchange->head = request.head;
-	exchange->policy_found = exchange->service_account = exchange->token = false;
+	exchange->policy_found = exchange->service_account = exchange->access_token = false;
 	memcpy(exchange->id, request.id, sizeof(exchange->id));
 	if (request.status != STATUS_OK) {
 		write_error(exchange, request.status, &request);
@@ -294,21 +286,6 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 	buffer_append(&exchange->key, request.key.text, request.key.length);
 	uuid_copy(exchange->question.policy, request.policy);
 	return exchange;
-}
-
-/* The usual question, with what is guessed about the key. Returns what it wants. */
-static unsigned guess_question(struct exchange *exchange)
-{
-	struct question *question = &exchange->question;
-	const struct guess *guess =
-		guess_find(&exchange->service->guesses, question->key, question->key_length);
-
-	question->user = guess ? guess->user : 0;
-	question->search = !question->user;
-	uuid_clear(question->superuser_by);
-	if (guess)
-		uuid_copy(question->superuser_by, guess->superuser_by);
-	return QUESTION_CALLER | QUESTION_POLICY | (question->user && !guess->token ? QUESTION_RIGHTS : 0);
 }
 
 void policy_end(struct exchange *exchange)
@@ -331,7 +308,7 @@ void policy_end(struct exchange *exchange)
 	list_append(&service->asking, &exchange->node);
 	if (!uv_is_active((uv_handle_t *)&service->deadline))
 		uv_timer_start(&service->deadline, on_deadline, service->settings->request_timeout, 0);
-	ask(exchange, service->common, guess_question(exchange));
+	ask(exchange, service->common, guess_ask(&service->guesses, question));
 }
 
 void policy_cancel(struct exchange *exchange)

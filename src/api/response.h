@@ -6,7 +6,7 @@
 #include "api/request.h"
 #include "api/status.h"
 #include "base/buffer.h"
-#include "postgres/batch.h"
+#include "postgres/answer.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -14,22 +14,6 @@ enum { CALLER, ACCESS_TOKEN, POLICY, RIGHTS, FACTS };
 
 static const char *const names[BATCH_STATEMENTS] = {"caller", "access_token", "policy", "rights", "facts"};
 
-/* Their columns, in the order of the .sql files. */
-enum { CALLER_N, CALLER_USER, CALLER_ACTIVE, CALLER_SERVICE, CALLER_SUPERUSER_BY, CALLER_COLUMNS };
-enum {
-	POLICY_N,
-	POLICY_NAME,
-	POLICY_LOGGING,
-	POLICY_BOUND_TO,
-	POLICY_ACTION,
-	POLICY_IP,
-	POLICY_APP,
-	POLICY_MODEL,
-	POLICY_COLUMNS
-};
-enum { RIGHTS_N, RIGHTS_ALL, RIGHTS_GRANTED, RIGHTS_ANY, RIGHTS_SUPERUSER_BY, RIGHTS_COLUMNS };
-enum { FACTS_COLUMNS = 2 };
-
 static bool same_key(const struct question *a, const struct question *b)
 {
 	return a->key_length == b->key_length && memcmp(a->key, b->key, a->key_length) == 0;
@@ -202,67 +186,30 @@ bool batch_send(struct batch *batch, PGconn *connection, int permission)
 	       PQpipelineSync(connection);
 }
 
-/* The row's place in a list of count values; false where it is none. */
-static bool read_place(const PGresult *result, int row, unsigned count, unsigned *at)
+static bool read_callers(struct batch *batch, const PGresult *rows)
 {
-	long n = strtol(PQgetvalue(result, row, 0), NULL, 10);
+	unsigned at;
 
-	*at = (unsigned)(n - 1);
-	return n >= 1 && n <= (long)count;
-}
-
-static bool is_true(const PGresult *result, int row, int column)
-{
-	return *PQgetvalue(result, row, column) == 't';
-}
-
-/* Returns whether the column has a UUID, which goes to uuid; mostly it is the expected one, and need not be
- * parsed. */
-static bool read_uuid(const PGresult *result, int row, int column, const uuid_t expected, uuid_t uuid)
-{
-	const char *text = PQgetvalue(result, row, column);
-	char expected_text[UUID_STR_LEN];
-
-	if (PQgetisnull(result, row, column))
-		return false;
-	uuid_unparse_lower(expected, expected_text);
-	if (strcmp(text, expected_text) != 0)
-		return uuid_parse(text, uuid) == 0;
-	uuid_copy(uuid, expected);
+	for (int row = 0; row < PQntuples(rows); row++) {
+		if (!answer_read_place(rows, row, batch->keys.count, &at))
+			return false;
+		batch->caller_found[at] = true;
+		batch->callers[at] = answer_read_caller(rows, row, batch->keys.of[at]->superuser_by);
+	}
 	return true;
 }
 
-static bool read_callers(struct batch *batch, const PGresult *result)
+/* Notes which row is about which of count values, one at most. */
+static bool note_rows(const PGresult *rows, unsigned count, int *row_of)
 {
 	unsigned at;
 
-	for (int row = 0; row < PQntuples(result); row++) {
-		struct answer_caller *caller;
-
-		if (!read_place(result, row, batch->keys.count, &at))
-			return false;
-		batch->caller_found[at] = true;
-		caller = &batch->callers[at];
-		caller->user = atoi(PQgetvalue(result, row, CALLER_USER));
-		caller->active = is_true(result, row, CALLER_ACTIVE);
-		caller->service = is_true(result, row, CALLER_SERVICE);
-		caller->superuser = read_uuid(result, row, CALLER_SUPERUSER_BY,
-			batch->keys.of[at]->superuser_by, caller->superuser_by);
-	}
-	return PQnfields(result) == CALLER_COLUMNS;
-}
-
-/* Notes which row is about which of count values. */
-static bool read_rows_of(const PGresult *result, int columns, unsigned count, int *row_of)
-{
-	unsigned at;
-
-	for (int row = 0; row < PQntuples(result); row++) {
-		if (!read_place(result, row, count, &at))
+	for (int row = 0; row < PQntuples(rows); row++) {
+		if (!answer_read_place(rows, row, count, &at) || row_of[at] >= 0)
 			return false;
 		row_of[at] = row;
 	}
-	return PQnfields(result) == columns;
+	return true;
 }
 
 /* Reads the rows of a statement; false where they do not fit it. */
@@ -271,16 +218,18 @@ static bool read_rows(struct batch *batch, unsigned statement, PGresult *result)
 	switch (statement) {
 	case CALLER:
 	case ACCESS_TOKEN:
-		return read_callers(batch, result);
+		return PQnfields(result) == ANSWER_CALLER_COLUMNS && read_callers(batch, result);
 	case POLICY:
-		return read_rows_of(result, POLICY_COLUMNS, batch->policies.count, batch->policy_row);
+		return PQnfields(result) == ANSWER_POLICY_COLUMNS &&
+		       note_rows(result, batch->policies.count, batch->policy_row);
 	case RIGHTS:
-		return read_rows_of(result, RIGHTS_COLUMNS, batch->users.count, batch->rights_row) &&
+		return PQnfields(result) == ANSWER_RIGHTS_COLUMNS &&
+		       note_rows(result, batch->users.count, batch->rights_row) &&
 		       PQntuples(result) == (int)batch->users.count;
 	default:
 		batch->facts = session_read_facts(result);
 		batch->facts_read = true;
-		return PQnfields(result) == FACTS_COLUMNS;
+		return PQnfields(result) == ANSWER_FACTS_COLUMNS;
 	}
 }
 
@@ -322,36 +271,6 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 	return good ? BATCH_GOES_ON : BATCH_BROKEN;
 }
 
-static const char *text_of(const PGresult *result, int row, int column)
-{
-	return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
-}
-
-static struct answer_policy read_policy(const PGresult *rows, int row)
-{
-	return (struct answer_policy){.name = PQgetvalue(rows, row, POLICY_NAME),
-		.bound_to = PQgetvalue(rows, row, POLICY_BOUND_TO),
-		.action = text_of(rows, row, POLICY_ACTION),
-		.client_ip = text_of(rows, row, POLICY_IP),
-		.app = text_of(rows, row, POLICY_APP),
-		.model = text_of(rows, row, POLICY_MODEL),
-		.execution_logging = is_true(rows, row, POLICY_LOGGING)};
-}
-
-/* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
-static struct answer_rights read_rights(const PGresult *rows, int row, unsigned policy)
-{
-	struct answer_rights rights = {0};
-	size_t at = 1 + 2 * (size_t)policy;
-
-	rights.sees_all = is_true(rows, row, RIGHTS_ALL) ||
-			  read_uuid(rows, row, RIGHTS_SUPERUSER_BY, rights.superuser_by, rights.superuser_by);
-	rights.sees_any = is_true(rows, row, RIGHTS_ANY);
-	rights.granted = at < (size_t)PQgetlength(rows, row, RIGHTS_GRANTED) &&
-			 PQgetvalue(rows, row, RIGHTS_GRANTED)[at] == 't';
-	return rights;
-}
-
 static void answer_member(struct batch *batch, struct question *question)
 {
 	struct answer answer = {.outcome = ANSWER_GOOD};
@@ -362,11 +281,11 @@ static void answer_member(struct batch *batch, struct question *question)
 		batch->caller_found[question->key_place])
 		answer.caller = &batch->callers[question->key_place];
 	if (question->wants & QUESTION_POLICY && batch->policy_row[question->policy_place] >= 0) {
-		policy = read_policy(batch->policy_rows, batch->policy_row[question->policy_place]);
+		policy = answer_read_policy(batch->policy_rows, batch->policy_row[question->policy_place]);
 		answer.policy = &policy;
 	}
 	if (question->wants & QUESTION_RIGHTS) {
-		rights = read_rights(
+		rights = answer_read_rights(
 			batch->rights_rows, batch->rights_row[question->user_place], question->user_policy);
 		answer.rights = &rights;
 	}

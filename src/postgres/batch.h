@@ -6,6 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
+#include "postgres/answer.h"
 #include "postgres/session.h"
 
 #include <libpq-fe.h>
@@ -21,40 +22,6 @@ enum question_wants {
 	QUESTION_ACCESS_TOKEN = 2, /* who holds the access token (access_token.sql), on a SESSION_SLOW only */
 	QUESTION_POLICY = 4,       /* the policy (policy.sql) */
 	QUESTION_RIGHTS = 8        /* what the user may see (rights.sql) */
-};
-
-enum answer_outcome {
-	ANSWER_GOOD,
-	ANSWER_UNAVAILABLE, /* the database cannot be asked now */
-	ANSWER_LATE,        /* it did not answer in time */
-	ANSWER_REFUSED      /* it refused the statement */
-};
-
-struct answer_caller {
-	int user;
-	bool active, service;
-	bool superuser;      /* by a group of their own */
-	uuid_t superuser_by; /* that group */
-};
-
-/* A row of policy.sql; a NULL text is SQL's NULL. All of it points into the result. */
-struct answer_policy {
-	const char *name, *bound_to, *action, *client_ip, *app, *model;
-	bool execution_logging;
-};
-
-struct answer_rights {
-	bool sees_all, sees_any; /* of the user */
-	bool granted;            /* this policy, to this user */
-	uuid_t superuser_by;     /* the group that was found to be why, itself or an ancestor; nil: none */
-};
-
-/* Valid in the call of question.answered only. Of what was not wanted or not found there is NULL. */
-struct answer {
-	enum answer_outcome outcome;
-	const struct answer_caller *caller;
-	const struct answer_policy *policy;
-	const struct answer_rights *rights;
 };
 
 /*

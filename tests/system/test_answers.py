@@ -118,6 +118,19 @@ def test_a_superuser_who_loses_one_group_is_one_by_another_until_that_goes_too(s
             assert [status(workers, key) for key in keys] == [after] * 3, change
 
 
+def test_an_access_token_that_becomes_an_api_token_is_answered_as_that(start_workers, own):
+    workers = start_workers(own)
+    for _ in range(2):
+        assert status(workers, "sample-token-admin") == 200
+    own.run("insert into authentik_core_token (user_id, identifier, key) values (7, 'same', 'sample-token-admin')")
+    assert [status(workers, "sample-token-admin") for _ in range(2)] == [403, 403]
+    give(own, "sample-token-admin", "sample-key-admin")
+    assert [status(workers, "sample-token-admin") for _ in range(2)] == [200, 200]
+    own.run("delete from authentik_core_token where identifier = 'same'; "
+            "update authentik_providers_oauth2_accesstoken set user_id = 7 where token = 'sample-token-admin'")
+    assert [status(workers, "sample-token-admin") for _ in range(2)] == [403, 403]
+
+
 # What each caller gets for policies 1, 3, 4 and one that does not exist.
 MIXED = {"sample-key-admin": (200, 200, 200, 404), "sample-key-operator": (200, 200, 200, 404),
          "sample-key-auditor": (200, 200, 200, 404), "sample-key-dashboard": (200, 200, 200, 404),

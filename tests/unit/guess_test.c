@@ -7,64 +7,96 @@
 #include <string.h>
 
 static struct guess_table table;
+static const uuid_t group = {1, 2, 3}, none;
 
-static void remember(const char *key, int user)
+static struct question question_of(const char *key)
 {
-	struct guess guess = {.user = user};
-
-	guess_remember(&table, (const unsigned char *)key, strlen(key), &guess);
+	return (struct question){.key = (const unsigned char *)key, .key_length = strlen(key)};
 }
 
-static int find(const char *key)
+static void learn_rights(const char *key, int user)
 {
-	const struct guess *guess = guess_find(&table, (const unsigned char *)key, strlen(key));
+	struct question question = question_of(key);
 
-	return guess ? guess->user : -1;
+	question.user = user;
+	guess_learn_rights(&table, &question, none, false);
 }
 
-Test(guess, an_unknown_key_has_no_guess_and_a_remembered_one_its_last)
+/* The user whose rights are asked for along with the key, or 0. */
+static int guessed_user(const char *key)
 {
-	cr_assert_eq(find("key"), -1);
-	remember("key", 7);
-	cr_assert_eq(find("key"), 7);
-	cr_assert_eq(find("ke"), -1);
-	remember("key", 8);
-	cr_assert_eq(find("key"), 8);
+	struct question question = question_of(key);
+	unsigned wants = guess_ask(&table, &question);
+
+	cr_assert_eq(wants, QUESTION_CALLER | QUESTION_POLICY | (question.user ? QUESTION_RIGHTS : 0));
+	cr_assert_eq(question.search, !question.user);
+	return question.user;
 }
 
-Test(guess, every_so_often_a_guess_is_withheld_and_then_given_again)
+Test(guess, about_an_unknown_key_nothing_is_guessed_and_about_a_known_one_its_last_user)
 {
-	remember("key", 7);
+	cr_assert_eq(guessed_user("key"), 0);
+	learn_rights("key", 7);
+	cr_assert_eq(guessed_user("key"), 7);
+	cr_assert_eq(guessed_user("ke"), 0);
+	learn_rights("key", 8);
+	cr_assert_eq(guessed_user("key"), 8);
+}
+
+Test(guess, of_a_superuser_the_group_is_asked_about_first_and_no_rights)
+{
+	struct question question = question_of("key");
+
+	guess_learn_superuser(&table, &question, group);
+	cr_assert_eq(guess_ask(&table, &question), QUESTION_CALLER | QUESTION_POLICY);
+	cr_assert(question.search);
+	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
+}
+
+Test(guess, of_an_access_token_all_else_waits_until_it_is_found)
+{
+	struct question question = question_of("key");
+
+	question.user = 7;
+	guess_learn_rights(&table, &question, group, true);
+	cr_assert_eq(guess_ask(&table, &question), QUESTION_CALLER);
+	cr_assert_eq(question.user, 7);
+	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
+}
+
+Test(guess, every_so_often_nothing_is_guessed_and_then_again)
+{
+	learn_rights("key", 7);
 	for (int use = 1; use <= 3 * GUESS_USES; use++)
-		cr_assert_eq(find("key"), use % GUESS_USES ? 7 : -1, "use %d", use);
+		cr_assert_eq(guessed_user("key"), use % GUESS_USES ? 7 : 0, "use %d", use);
 }
 
-/* How many of so many remembered keys are found, each of them with its own user. */
-static int found_of(int keys)
+/* How many of so many known keys are still known, each of them with its own user. */
+static int known_of(int keys)
 {
 	char key[20];
-	int found = 0;
+	int known = 0;
 
 	for (int user = 1; user <= keys; user++) {
 		sprintf(key, "key-%d", user);
-		remember(key, user);
+		learn_rights(key, user);
 	}
 	for (int user = 1; user <= keys; user++) {
 		sprintf(key, "key-%d", user);
-		int guessed = find(key);
+		int guessed = guessed_user(key);
 
-		cr_assert(guessed == user || guessed == -1);
-		found += guessed == user;
+		cr_assert(guessed == user || guessed == 0);
+		known += guessed == user;
 	}
-	return found;
+	return known;
 }
 
-Test(guess, nearly_all_of_as_many_keys_as_there_are_sets_are_remembered)
+Test(guess, nearly_all_of_as_many_keys_as_there_are_sets_stay_known)
 {
-	cr_assert_gt(found_of(GUESS_SETS), GUESS_SETS * 98 / 100);
+	cr_assert_gt(known_of(GUESS_SETS), GUESS_SETS * 98 / 100);
 }
 
 Test(guess, of_more_keys_than_fit_the_table_stays_full)
 {
-	cr_assert_gt(found_of(4 * GUESS_SETS * GUESS_WAYS), GUESS_SETS * GUESS_WAYS * 98 / 100);
+	cr_assert_gt(known_of(4 * GUESS_SETS * GUESS_WAYS), GUESS_SETS * GUESS_WAYS * 98 / 100);
 }
