@@ -7,11 +7,12 @@ import pathlib
 import resource
 import shutil
 import socket
+import statistics
 import time
 
 import report
-from measure import end_wrk, interval, memory, ratio, run_pgbench, run_rounds, run_wrk, start_wrk, STATEMENTS, wait_idle
-from stack import key, LARGE, pairs, Stack
+from measure import end_wrk, interval, memory, ratio, run_pgbench, run_rounds, run_shares, run_wrk, start_wrk, STATEMENTS, wait_idle
+from stack import children, key, LARGE, pairs, Stack
 
 MANY = 10000  # kept connections
 LARGE_SIZE = 4 << 20
@@ -34,7 +35,7 @@ def usual(build, **options):
     stack = Stack(build, **options)
     try:
         stack.pool = stack.add_workers()
-        stack.add_noop()
+        stack.noop = stack.add_noop()
         yield stack
     finally:
         stack.stop()
@@ -152,6 +153,24 @@ def memory_rows(stack, requests):
     end_wrk(wrk, 3)
     return [("memory (PSS) of a worker, 64 busy connections", (found[0],) * 3, " MB", "8 MB", "4 MB"),
             ("memory (PSS) of its two PostgreSQL sessions", (found[1],) * 3, " MB", "", "")]
+
+
+def shares(build, rounds):
+    """Where the CPU goes: what -> who -> microseconds a request, each the median of all rounds."""
+    with usual(build) as stack:
+        stack.start_nginx()
+        files = {"one key": requests_of(stack, keys=1), "all keys": requests_of(stack),
+                 "role": requests_of(stack, kind="role", keys=64), "grants": requests_of(stack, kind="grants", keys=64),
+                 "token": requests_of(stack, kind="token", keys=64)}
+        nginx = children(stack.nginx.pid)
+        backends = [pid for pid, in stack.postgres.run("select pid from pg_stat_activity where usename = 'event_matcher'")]
+        ours = {"nginx": nginx, "worker": stack.pool.worker_pids(), "PostgreSQL": backends}
+        cases = {"static file": ("static", files["one key"], {**ours, "worker": [], "PostgreSQL": []}),
+                 "no-op": ("noop", files["one key"], {**ours, "worker": [stack.noop.pid], "PostgreSQL": []})}
+        cases.update({name: ("ours", requests, ours) for name, requests in files.items()})
+        found = run_rounds({name: lambda port=stack.ports[port], requests=requests, groups=groups: run_shares(port, requests, groups)
+                            for name, (port, requests, groups) in cases.items()}, rounds, say)
+    return {name: {who: statistics.median(figures[who] for figures in found[name]) for who in found[name][0]} for name in cases}
 
 
 def clients(build, rounds):
@@ -280,7 +299,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build directory, with event-matcher-fcgi, noop, blocking")
     parser.add_argument("--long", action="store_true", help="more rounds, and every family: half an hour instead of two minutes")
-    parser.add_argument("--family", choices=["targets", *FAMILIES], action="append", help="only this; may be repeated")
+    parser.add_argument("--family", choices=["targets", "shares", *FAMILIES], action="append", help="only this; may be repeated")
     parser.add_argument("--rounds", type=int, help="instead of 4, or 15 with --long")
     parser.add_argument("--docs", action="store_true", help="write docs/ and the README's section instead of the build directory")
     options = parser.parse_args()
@@ -288,23 +307,26 @@ def main():
     if missing:
         parser.error("%s not found; scripts/packages run bench installs it" % ", ".join(missing))
     rounds = options.rounds or (15 if options.long else 4)
-    chosen = options.family or ["targets", *(FAMILIES if options.long else [])]
+    chosen = options.family or ["targets", *(["shares", *FAMILIES] if options.long else [])]
+    directory = report.ROOT / "docs" if options.docs else options.build
     sections, bars = [], []
     if "targets" in chosen:
         say("targets")
         rows, bars = compare(options.build, rounds, options.long)
         sections.append(("Targets", "One worker, 64 clients where nothing else is said, 10,000 policies; ratios of throughput.", rows))
+    if "shares" in chosen:
+        say("shares")
+        report.write_shares(directory, shares(options.build, rounds))
     for name in chosen:
         if name in FAMILIES:
             say(name)
             sections.append((name.capitalize(), FAMILIES[name][1], FAMILIES[name][0](options.build, rounds)))
     for title, _, rows in sections:
         print("\n%s\n\n%s" % (title, report.table(rows)), flush=True)
-    directory = report.ROOT / "docs" if options.docs else options.build
     if bars:
         report.write(directory, sections, bars)
         say("written: %s" % (directory / "benchmark.md"))
-    if options.docs:
+    if options.docs and bars:
         report.update_readme(sections[0][2][:12])
 
 

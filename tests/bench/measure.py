@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import resource
 import statistics
 import subprocess
 import time
@@ -28,6 +29,21 @@ def memory(pid):
     raise ValueError("no Pss of %d" % pid)
 
 
+def spent(pids):
+    """Seconds of CPU that these processes have spent."""
+    ticks = 0
+    for pid in pids:
+        fields = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def spent_by_children():
+    """The same of all that this program started and has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def start_wrk(port, requests, clients, seconds):
     threads = 1 if clients < 8 else 2
     return subprocess.Popen(["wrk", "-t", str(threads), "-c", str(clients), "-d", "%ds" % seconds, "--timeout", "10s", "-s",
@@ -50,6 +66,16 @@ def run_wrk(port, requests, clients=64, seconds=1):
     before = busy()
     figures = end_wrk(start_wrk(port, requests, clients, seconds), seconds)
     return {**figures, "cpu": (busy() - before) / figures["requests"] * 1e6}
+
+
+def run_shares(port, requests, groups, seconds=2):
+    """One slice of wrk; who spent how many microseconds on a request: wrk, each group of processes, the rest."""
+    before, wrk_before, all_before = {name: spent(pids) for name, pids in groups.items()}, spent_by_children(), busy()
+    number = end_wrk(start_wrk(port, requests, 64, seconds), seconds)["requests"]
+    shares = {name: spent(pids) - before[name] for name, pids in groups.items()}
+    shares["wrk"] = spent_by_children() - wrk_before
+    shares["else"] = max(0, busy() - all_before - sum(shares.values()))
+    return {name: share / number * 1e6 for name, share in shares.items()}
 
 
 def run_pgbench(stack, script, clients=8, seconds=1):

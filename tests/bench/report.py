@@ -60,6 +60,45 @@ plot $data using (0):1:(0):3:($1-0.35):($1+0.35):ytic(2) with boxxyerror lc rgb 
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
+def share_table(shares):
+    """shares: what -> who -> microseconds a request."""
+    who = list(next(iter(shares.values())))
+    lines = ["| CPU a request, µs | " + " | ".join(who) + " | all |", "| --- |" + " --- |" * (len(who) + 1)]
+    for what, found in shares.items():
+        lines.append("| %s | %s | %.1f |" % (what, " | ".join("%.1f" % found[name] for name in who), sum(found.values())))
+    return "\n".join(lines)
+
+
+def share_plot(shares, path):
+    """The same as one stacked bar for each."""
+    who = list(next(iter(shares.values())))
+    data = "\n".join('"%s" %s' % (what, " ".join("%g" % found[name] for name in who)) for what, found in shares.items())
+    columns = ", ".join('$data using %d%s title "%s"' % (at + 2, ":xtic(1)" if at == 0 else "", name) for at, name in enumerate(who))
+    script = """set terminal svg size 860,420 font "sans-serif,13" background "white"
+set output "%s"
+set title "Where a request's CPU goes, microseconds over both cores, 64 clients"
+set style data histograms
+set style histogram rowstacked
+set style fill solid 0.7 noborder
+set boxwidth 0.7
+set key outside right
+set yrange [0:*]
+set grid ytics
+$data << end
+%s
+end
+plot %s
+""" % (path, data, columns)
+    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+
+
+def write_shares(directory, shares):
+    """shares.md and shares.svg."""
+    (directory / "shares.md").write_text(
+        "# Where a request's CPU goes\n\n%s\n\n![shares](shares.svg)\n\n%s\n" % (heading(), share_table(shares)))
+    share_plot(shares, directory / "shares.svg")
+
+
 def heading():
     return "%s, on %s." % (datetime.date.today().isoformat(), machine())
 

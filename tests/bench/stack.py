@@ -44,6 +44,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def children(pid):
+    return [int(child) for child in open("/proc/%d/task/%d/children" % (pid, pid)).read().split()]
+
+
 NGINX = """
 worker_processes 2; worker_rlimit_nofile 30000; daemon off; pid nginx.pid; error_log stderr crit;
 events { worker_connections 12000; }
@@ -144,9 +148,9 @@ class Stack:
         self.ports["static"] = free_port()
         blocks.append(STATIC % {"port": self.ports["static"]})
         (directory / "bench.conf").write_text(NGINX % "".join(blocks))
-        nginx = self.started(servers.Process(["nginx", "-p", directory, "-c", directory / "bench.conf"], directory, "nginx"))
-        nginx.end_signal = servers.signal.SIGQUIT
-        nginx.wait_ready(lambda: servers.connects(("127.0.0.1", self.ports["static"])), "nginx")
+        self.nginx = self.started(servers.Process(["nginx", "-p", directory, "-c", directory / "bench.conf"], directory, "nginx"))
+        self.nginx.end_signal = servers.signal.SIGQUIT
+        self.nginx.wait_ready(lambda: servers.connects(("127.0.0.1", self.ports["static"])), "nginx")
 
     def write_requests(self, chosen):
         """A file for requests.lua."""
