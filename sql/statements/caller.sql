@@ -1,18 +1,20 @@
 -- SPDX-License-Identifier: MIT
 -- Who holds each of these API keys ($1): at most one row a key; n is the key's place in $1.
 -- superuser_by: a group of the user's own that makes them a superuser. $2 has a group for each key that is believed to be
--- one (or the nil UUID) and is looked at first; where it is none, and $3 says so, all groups of the user are searched.
+-- one (or the nil UUID) and is looked at first, each group once for the whole list; where it is none, and $3 says so, all
+-- groups of the user are searched.
 -- The oldest rule first: an API token that has not expired; of several the lowest token_uuid, whoever's it is
 -- (authentik/api/authentication.py, authentik/core/models.py).
 prepare caller (text[], uuid[], bool[]) as
 select found.n, found.user_id, coalesce(u.is_active, false) as active,
        coalesce(u.type = 'internal_service_account', false) as service,
        case
-       when exists (
+       when found.believed = any (array (
+            select g.group_uuid from authentik_core_group g where g.group_uuid = any ($2) and g.is_superuser))
+        and exists (
             select
               from authentik_core_user_ak_groups m
-              join authentik_core_group g on g.group_uuid = m.group_id
-             where m.user_id = u.id and m.group_id = found.believed and g.is_superuser
+             where m.user_id = u.id and m.group_id = found.believed
             offset 0) then found.believed
        when found.search then (
             select m.group_id

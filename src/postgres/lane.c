@@ -13,7 +13,7 @@ enum {
 	FACTS_MS = 10000,
 	OVERDUE_MS = 300,      /* beyond statement_timeout, for the answer to arrive */
 	WORTH_ASKING_MS = 250, /* of its budget that a question must have left to be asked again */
-	SECOND_BATCH_MIN = 16  /* questions that are worth a second batch in flight */
+	SECOND_BATCH_MIN = 32  /* questions that are worth a second batch in flight */
 };
 
 static void answer_without(struct question *question, enum answer_outcome outcome)
