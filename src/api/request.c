@@ -19,11 +19,6 @@ struct fields {
 	size_t count;
 };
 
-static bool is_header(const struct parameter *parameter)
-{
-	return parameter->name_length > 5 && memcmp(parameter->name, "HTTP_", 5) == 0;
-}
-
 static struct slice name_of(const struct parameter *parameter)
 {
 	return (struct slice){parameter->name, parameter->name_length};
@@ -34,26 +29,36 @@ static struct slice value_of(const struct parameter *parameter)
 	return (struct slice){parameter->value, parameter->value_length};
 }
 
-/* Sorts the parameters that decide into *fields. Returns what is wrong with one, or NULL. */
+/* RFC 3875, sections 4.1.3 and 4.1.18. */
+static bool is_header(const struct parameter *parameter)
+{
+	return (parameter->name_length > 5 && memcmp(parameter->name, "HTTP_", 5) == 0) ||
+	       slice_equals(name_of(parameter), "CONTENT_TYPE");
+}
+
+/* Sorts the parameters that decide into *fields. Returns what is wrong with the first that is, or NULL. */
 static const char *sort_fields(struct fields *fields, const struct parameter *parameters, size_t count)
 {
+	const char *fault = NULL;
+
 	*fields = (struct fields){.parameters = parameters, .count = count};
 	for (size_t i = 0; i < count; i++) {
 		const struct parameter *parameter = &parameters[i];
 
 		if (slice_has_control(name_of(parameter), false) ||
 			slice_has_control(value_of(parameter), is_header(parameter)))
-			return "A parameter has a control character.";
+			fault = fault ? fault : "A parameter has a control character.";
 		for (size_t k = 0; k < SINGLE_COUNT; k++) {
 			if (!slice_is(name_of(parameter), single_names[k]))
 				continue;
-			if (fields->single[k].text)
-				return k == AUTHORIZATION ? "There are two Authorization headers."
-							  : "A parameter stands there twice.";
-			fields->single[k] = value_of(parameter);
+			if (!fields->single[k].text)
+				fields->single[k] = value_of(parameter);
+			else if (!fault)
+				fault = k == AUTHORIZATION ? "There are two Authorization headers."
+							   : "A parameter stands there twice.";
 		}
 	}
-	return NULL;
+	return fault;
 }
 
 /* The path's pieces, in order: of REQUEST_URI what stands before "?", else SCRIPT_NAME and PATH_INFO, decoded
@@ -296,12 +301,13 @@ void request_parse(struct request *request, enum parameters_status parameters_st
 
 	*request = (struct request){.status = STATUS_MALFORMED};
 	request->detail = parameters_fault(parameters_status);
-	if (!request->detail)
-		request->detail = sort_fields(&fields, parameters, count);
 	if (request->detail)
 		return;
+	request->detail = sort_fields(&fields, parameters, count);
 	request->method = fields.single[REQUEST_METHOD];
 	request->head = slice_equals(request->method, "HEAD");
+	if (request->detail)
+		return;
 	read_id(request, &fields);
 	if (!request->method.length || !is_printable(request->method))
 		request->detail = "The request method is no token."; /* RFC 9110, section 9.1 */

@@ -168,8 +168,9 @@ void server_reply(struct peer *peer, const struct iovec *parts, int count)
 
 	assert(peer->requested && peer->ended);
 	if (server->unsent + size_of(parts, count) > server->settings->max_unsent) {
-		log_warning("replying: %zu bytes wait for slow readers, max_unsent allows no more",
-			server->unsent);
+		log_warning("replying: %zu bytes, beside %zu that wait for slow readers, are more than "
+			    "max_unsent allows",
+			size_of(parts, count), server->unsent);
 		parts = &server->handler.overloaded;
 		count = 1;
 	}

@@ -38,6 +38,7 @@ static void begin(struct peer *peer, const struct record *record, const unsigned
 		return;
 	}
 	peer->requested = true;
+	peer_set_state(peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */
 	peer->keep = begin.keep_connection;
 	peer->id = record->id;
 }
@@ -170,8 +171,6 @@ static enum use use_of(struct peer *peer, const struct record *record)
 		return HEADER;
 	if (record->type != FCGI_STDIN || !peer->complete || peer->ended)
 		return REFUSE;
-	if (record->content_length)
-		peer_set_state(peer, PEER_RECEIVING); /* the body makes progress */
 	return record->content_length ? IGNORE : WHOLE;
 }
 
@@ -219,6 +218,8 @@ static size_t skip(struct peer *peer, size_t length)
 {
 	size_t skipped = peer->skip < length ? peer->skip : length;
 
+	if (skipped && peer->complete && !peer->ended)
+		peer_set_state(peer, PEER_RECEIVING); /* the body makes progress */
 	peer->skip -= skipped;
 	return skipped;
 }

@@ -4,6 +4,7 @@ import json
 import os
 import select
 import struct
+import time
 
 import pytest
 
@@ -75,6 +76,12 @@ def test_the_next_request_on_the_connection_is_served_after_each_refusal(workers
             connection.send(fastcgi.request(parameters, body=b"x" * 70000))
             assert connection.reply().status in (400, 404)
             assert connection.ask(URI, ADMIN).status == 200
+
+
+@pytest.mark.parametrize("bad", [("HTTP_AUTHORIZATION", "Bearer x"), ("X", "\x01")])
+def test_head_has_no_body_when_it_is_malformed_either(workers, bad):
+    reply = fastcgi.ask_parameters(workers.socket, [("REQUEST_METHOD", "HEAD"), *GOOD[1:], bad])
+    assert (reply.status, reply.body) == (400, b"") and int(reply.headers["content-length"]) > 0
 
 
 def test_a_body_is_read_to_its_end_before_the_answer(workers):
@@ -205,6 +212,24 @@ def test_a_peer_that_never_finishes_its_request_is_closed_in_time(start_workers,
         partial.send(fastcgi.begin())
         assert silent.is_closed() and partial.is_closed()
         assert idle.ask(URI, ADMIN).status == 200
+
+
+def test_a_peer_that_makes_progress_outlives_receive_timeout(start_workers, alone):
+    workers = start_workers(alone, receive_timeout="400ms")
+    with Connection(workers.socket) as connection:
+        body = record(fastcgi.STDIN, b"x" * 1200)
+        connection.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(GOOD)))
+        for at in range(0, len(body), 200):  # one record, which takes twice as long as the limit
+            connection.send(body[at:at + 200])
+            time.sleep(0.12)
+        connection.send(record(fastcgi.STDIN))
+        assert connection.reply().status == 200
+        refused = fastcgi.request(fastcgi.parameters("/x/"))
+        connection.send(refused[:20])
+        for _ in range(8):  # always in the middle of a request, and never for long
+            time.sleep(0.12)
+            connection.send(refused[20:] + refused[:20])
+            assert connection.reply().status == 404
 
 
 def test_an_idle_connection_is_closed_after_idle_timeout(start_workers, alone):

@@ -129,6 +129,12 @@ Test(request, control_characters_are_malformed_but_a_tab_in_a_header)
 	cr_assert_eq(parse("", URI, "X", "").status, STATUS_MALFORMED);
 }
 
+Test(request, content_type_is_a_header_too)
+{
+	cr_assert_eq(parse("GET", URI, "CONTENT_TYPE", "text/plain;\tcharset=x").status, STATUS_FORBIDDEN);
+	cr_assert_eq(parse("GET", URI, "CONTENT_TYPE", "text/plain\n").status, STATUS_MALFORMED);
+}
+
 Test(request, what_was_wrong_with_the_parameters_is_said)
 {
 	struct request request;
