@@ -10,7 +10,8 @@ void log_set_level(enum log_level level);
 
 /*
  * Writes a line. Control characters and bytes of invalid value in it are escaped as \xHH, so an event never
- * spans two lines; a line is cut at 2,000 bytes. A line that standard error does not take is lost.
+ * spans two lines; a line is cut at 4,096 bytes. None of them waits: a line that standard error does not take
+ * at once is lost, and the next one that it takes says how many were. May be called from any thread.
  */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

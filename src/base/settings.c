@@ -42,7 +42,7 @@ static const struct setting table[] = {
 	{"request_timeout", VALUE_DURATION, AT(request_timeout), "2s", 10, HOUR, "budget of a request; over it 504"},
 	{"database_wait", VALUE_DURATION, AT(database_wait), "1s", 0, HOUR, "how long after the loss of the database requests wait for it; then 503 at once"},
 	{"statement_timeout", VALUE_DURATION, AT(statement_timeout), "1500ms", 10, HOUR, "PostgreSQL's limit for one statement"},
-	{"connect_timeout", VALUE_DURATION, AT(connect_timeout), "2s", 1000, HOUR, "limit for connecting to PostgreSQL, each host"},
+	{"connect_timeout", VALUE_DURATION, AT(connect_timeout), "2s", 1000, HOUR, "limit for connecting to PostgreSQL, each host; a service says its own"},
 	{"receive_timeout", VALUE_DURATION, AT(receive_timeout), "10s", 10, HOUR, "limit for a request's parameters to arrive"},
 	{"send_timeout", VALUE_DURATION, AT(send_timeout), "10s", 10, HOUR, "limit for a reply to make progress"},
 	{"idle_timeout", VALUE_DURATION, AT(idle_timeout), "5min", 10, 24 * HOUR, "limit for a kept connection without a request"},

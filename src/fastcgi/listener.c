@@ -141,7 +141,7 @@ static int open_tcp(const struct settings *settings, char *error, size_t size)
 {
 	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
 	char text[300], *host, *port;
-	int descriptor, result;
+	int descriptor = -1, result;
 
 	if ((size_t)snprintf(text, sizeof(text), "%s", settings->listen) >= sizeof(text) ||
 		!split_host(text, &host, &port)) {
@@ -155,7 +155,8 @@ static int open_tcp(const struct settings *settings, char *error, size_t size)
 			gai_strerror(result));
 		return -1;
 	}
-	descriptor = listen_at(found, (int)settings->listen_backlog);
+	for (struct addrinfo *address = found; address && descriptor < 0; address = address->ai_next)
+		descriptor = listen_at(address, (int)settings->listen_backlog);
 	freeaddrinfo(found);
 	return descriptor < 0 ? fail(-1, error, size, "listening on", settings->listen) : descriptor;
 }

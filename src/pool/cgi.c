@@ -6,6 +6,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,12 +20,20 @@ struct cgi {
 	bool replied, failed;
 };
 
+/* A standard output that does not block is waited for, as one that blocks would be. */
+static bool wait_for_reader(void)
+{
+	struct pollfd reader = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&reader, 1, -1) >= 0 || errno == EINTR;
+}
+
 static bool write_all(const char *bytes, size_t length)
 {
 	while (length) {
 		ssize_t written = write(STDOUT_FILENO, bytes, length);
 
-		if (written < 0 && errno == EINTR)
+		if (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_reader())))
 			continue;
 		if (written < 0) {
 			log_error("writing the response: %s", strerror(errno));

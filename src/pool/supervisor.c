@@ -29,7 +29,7 @@ struct supervisor {
 	int descriptor;
 	struct seat *seats;
 	size_t alive;
-	sigset_t watched, before;
+	sigset_t watched;
 	bool draining;
 	long kill_at; /* while draining: when the rest is killed */
 };
@@ -52,7 +52,6 @@ static void run_worker(struct supervisor *supervisor, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	free(supervisor->seats);
-	sigprocmask(SIG_SETMASK, &supervisor->before, NULL);
 	code = worker_run(supervisor->settings, supervisor->descriptor);
 	exit(code);
 }
@@ -128,14 +127,16 @@ static void signal_all(struct supervisor *supervisor, int number)
 static void act_on_signal(struct supervisor *supervisor, int number)
 {
 	bool at_once = supervisor->draining || number == SIGINT;
+	long kill_at = now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
 
 	if (number == SIGCHLD)
 		return;
 	log_info("%s: %s", strsignal(number), at_once ? "ending" : "draining");
 	if (!supervisor->draining)
 		listener_remove(supervisor->settings);
+	if (!supervisor->draining || kill_at < supervisor->kill_at)
+		supervisor->kill_at = kill_at;
 	supervisor->draining = true;
-	supervisor->kill_at = now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
 	signal_all(supervisor, at_once ? SIGINT : SIGTERM);
 }
 
@@ -163,7 +164,8 @@ static void watch_signals(struct supervisor *supervisor)
 	sigaddset(&supervisor->watched, SIGTERM);
 	sigaddset(&supervisor->watched, SIGQUIT);
 	sigaddset(&supervisor->watched, SIGINT);
-	sigprocmask(SIG_BLOCK, &supervisor->watched, &supervisor->before);
+	sigprocmask(SIG_BLOCK, &supervisor->watched, NULL);
+	signal(SIGCHLD, SIG_DFL); /* ignored, as a parent may leave it, workers would end unseen */
 }
 
 int supervisor_run(const struct settings *settings, int descriptor)

@@ -50,7 +50,7 @@ static void reply(void *client, const struct iovec *parts, int count)
 	server_reply(client, parts, count);
 }
 
-/* Closes every handle: the loop then ends by itself. */
+/* Closes every handle, and ends the loop even while a thread is connecting. */
 static void stop(struct worker *worker)
 {
 	if (worker->stopped)
@@ -64,6 +64,7 @@ static void stop(struct worker *worker)
 		uv_close((uv_handle_t *)&worker->signals[i], NULL);
 	uv_close((uv_handle_t *)&worker->limit, NULL);
 	uv_close((uv_handle_t *)&worker->turn, NULL);
+	uv_stop(&worker->loop);
 }
 
 static void on_limit(uv_timer_t *timer)
@@ -96,13 +97,19 @@ static void on_signal(uv_signal_t *handle, int number)
 	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
 }
 
+/* Only now may they arrive: the supervisor, or whoever started us, may have blocked them. */
 static void watch_signals(struct worker *worker)
 {
+	sigset_t watched;
+
+	sigemptyset(&watched);
 	for (int i = 0; i < SIGNALS; i++) {
 		uv_signal_init(&worker->loop, &worker->signals[i]);
 		worker->signals[i].data = worker;
 		uv_signal_start(&worker->signals[i], on_signal, signals[i]);
+		sigaddset(&watched, signals[i]);
 	}
+	sigprocmask(SIG_UNBLOCK, &watched, NULL);
 }
 
 static void raise_descriptor_limit(void)
@@ -152,6 +159,7 @@ static void free_worker(struct worker *worker)
 int worker_run(const struct settings *settings, int descriptor)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
+	bool connecting;
 
 	raise_descriptor_limit();
 	setenv("UV_THREADPOOL_SIZE", "2", 0); /* one thread a lane: all they do is connect */
@@ -167,7 +175,10 @@ int worker_run(const struct settings *settings, int descriptor)
 	}
 	log_info("a worker is serving");
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
+	connecting = uv_run(&worker->loop, UV_RUN_NOWAIT);
 	log_info("a worker has ended");
+	if (connecting)
+		_exit(0); /* the thread cannot be stopped, and ends with the process */
 	free_worker(worker);
 	return 0;
 }

@@ -56,9 +56,8 @@ class Process:
     def __init__(self, arguments, directory, name, environment=None, **options):
         self.directory, self.log_path = directory, directory / (name + ".log")
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen([str(a) for a in arguments], cwd=directory, stderr=log, stdout=log,
-                                            env={**os.environ, **(environment or {})},
-                                            **{"stdin": subprocess.DEVNULL, **unprivileged(), **options})
+            self.process = subprocess.Popen([str(a) for a in arguments], cwd=directory, env={**os.environ, **(environment or {})},
+                                            **{"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, **unprivileged(), **options})
         self.pid = self.process.pid
 
     def log(self):
@@ -125,12 +124,13 @@ class Database:
 
 
 class Workers(Process):
-    def __init__(self, program, directory, database, environment=None, prefix=(), **settings):
+    def __init__(self, program, directory, database, environment=None, prefix=(), stderr_to=None, **settings):
         self.socket = settings.pop("socket", str(directory / "workers.sock"))
         settings = {"listen": "unix:" + self.socket, "workers": 1,
                     "database": database if isinstance(database, str) else database.dsn, **settings}
         arguments = ["--%s=%s" % (name.replace("_", "-"), value) for name, value in settings.items()]
-        super().__init__([*prefix, program, *arguments], directory, "workers", environment)
+        output = {} if stderr_to is None else {"stderr": stderr_to}
+        super().__init__([*prefix, program, *arguments], directory, "workers", environment, **output)
         self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "the workers")
 
     def worker_pids(self):

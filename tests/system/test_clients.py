@@ -93,6 +93,21 @@ def test_a_cgi_request_without_a_database_is_told_503(program, tmp_path):
     assert result.stdout.startswith(b"Status: 503") and b"Retry-After: 1" in result.stdout
 
 
+def test_a_large_cgi_reply_waits_for_a_reader_behind_a_pipe_that_does_not_block(program, own):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set app = repeat('x', 4 << 20)")
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE=own.dsn)
+    process = subprocess.Popen([program], env=environment, stdin=subprocess.DEVNULL, stdout=write_end)
+    os.close(write_end)
+    with os.fdopen(read_end, "rb") as reader:
+        head = reader.read(10)
+        waiting = "/proc/%d/syscall" % process.pid
+        servers.wait_until(lambda: open(waiting).read().split()[0] in ("7", "271"), "the program to wait for its reader")  # poll
+        body = (head + reader.read()).partition(b"\r\n\r\n")[2]
+    assert process.wait(20) == 0 and len(json.loads(body)["app"]) == 4 << 20
+
+
 def test_spawn_fcgi_hands_over_descriptor_0_and_one_worker_serves(program, alone, directory):
     path = str(directory / "spawned.sock")
     pid_file = directory / "spawned.pid"

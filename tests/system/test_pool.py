@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The pool: workers that die are replaced, a drain loses nothing, settings and sockets are checked at the start."""
 import os
+import select
 import signal
+import socket
 import stat
 import subprocess
 import threading
@@ -23,6 +25,10 @@ def get(nginx):
         return rawhttp.ask(nginx.socket, "GET", URI, KEY).status
     except OSError as error:
         return str(error)
+
+
+def get_directly(workers):
+    return fastcgi.ask(workers.socket, URI, ADMIN).status
 
 
 class Load:
@@ -132,6 +138,61 @@ def test_a_second_sigterm_or_sigint_ends_at_once(start_workers, alone, signals):
             workers.process.send_signal(number)
             servers.wait_until(lambda: workers.log().count("info %d " % workers.pid) >= count, "the signal to be heard")
         assert workers.process.wait(1) == 0 and busy.is_closed()
+
+
+def test_signals_that_the_parent_ignores_or_blocks_are_heard_all_the_same(start_workers, alone):
+    deaf = ["/usr/bin/python3", "-c", "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); "
+            "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGCHLD]); os.execv(sys.argv[1], sys.argv[1:])"]
+    workers = start_workers(alone, prefix=deaf)
+    assert get_directly(workers) == 200
+    killed = workers.worker_pids()
+    os.kill(killed[0], signal.SIGKILL)
+    servers.wait_until(lambda: workers.worker_pids() not in ([], killed), "a successor")
+    os.kill(workers.worker_pids()[0], signal.SIGTERM)  # one worker alone is told to drain
+    servers.wait_until(lambda: "ended with code 0" in workers.log(), "its end")
+    assert workers.stop() == 0
+
+
+def test_signals_in_a_row_do_not_put_off_the_end_of_a_stuck_worker(start_workers, alone):
+    workers = start_workers(alone, drain_timeout="100ms")
+    assert get_directly(workers) == 200
+    os.kill(workers.worker_pids()[0], signal.SIGSTOP)
+    started = time.monotonic()
+    while workers.process.poll() is None and time.monotonic() - started < 10:
+        workers.process.send_signal(signal.SIGTERM)
+        time.sleep(0.1)
+    assert workers.process.wait(1) == 0 and time.monotonic() - started < 5
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    try:
+        workers = start_workers("host=%s" % directory, log_level="debug", stderr_to=write_end)
+        with Connection(workers.socket) as connection:  # each answer is a line of the log: more than the pipe takes
+            assert [connection.ask(URI, ADMIN).status for _ in range(3000)] == [503] * 3000
+        seen = b""
+        while len(seen) < 60000:
+            seen += os.read(read_end, 65536)
+        assert get_directly(workers) == 503
+        servers.wait_until(lambda: select.select([read_end], [], [], 0)[0], "the log to go on")
+        assert b"lines before this one were lost" in os.read(read_end, 65536)
+        assert all(len(line) < 4096 for line in seen.splitlines())
+    finally:
+        os.close(read_end)
+        os.close(write_end)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_an_end_does_not_wait_for_a_database_that_does_not_let_in(start_workers, number):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        workers = start_workers("host=127.0.0.1 port=%d user=x" % silent.getsockname()[1], connect_timeout="30s")
+        held = [silent.accept() for _ in range(2)]  # both of a worker's threads are at it
+        started = time.monotonic()
+        assert workers.stop(number) == 0 and time.monotonic() - started < 1
+        assert " error " not in workers.log()
+        for connection, _ in held:
+            connection.close()
 
 
 def test_a_drain_ends_after_drain_timeout_whoever_is_still_there(start_workers, alone):
