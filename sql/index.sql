@@ -2,6 +2,13 @@
 -- The index that authentik 2024.8 lacks: without it every key that is no API token costs a scan of all access tokens.
 -- A hash index, because a token may be longer than a B-tree takes. CONCURRENTLY, so nobody waits: outside a transaction.
 -- Interrupted, it leaves an invalid index, which "if not exists" passes over: the last statement finds it and says so.
+-- Where the tables are in another schema than public: psql -v schema=tenant -f sql/index.sql
+\if :{?schema}
+\else
+  \set schema public
+\endif
+set search_path = :"schema", pg_catalog;
+
 create index concurrently if not exists event_matcher_accesstoken_token
     on authentik_providers_oauth2_accesstoken using hash (token);
 
@@ -14,3 +21,4 @@ begin
     end if;
 end
 $$;
+reset search_path;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Makes the role event_matcher, or mends it: it can log in and select the columns that sql/statements read, nothing else.
--- Run as a superuser or the tables' owner with CREATEROLE, in authentik's database or one made from sql/schema.sql:
+-- Run as a superuser, or as the tables' owner with CREATEROLE, in authentik's database or one made from sql/schema.sql:
 --   psql -v ON_ERROR_STOP=1 -f sql/role.sql                         (schema public, no password)
 --   psql -v ON_ERROR_STOP=1 -v schema=tenant -v password=... -f sql/role.sql
 -- The role can read API keys, which authentik stores in clear: guard its password as you guard the database.
@@ -21,7 +21,12 @@ begin
     end if;
 end
 $$;
-alter role event_matcher login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit connection limit -1;
+alter role event_matcher login nocreatedb nocreaterole inherit connection limit -1;
+-- Only a superuser may speak of these; a role that another made has none of them.
+select rolsuper as superuser from pg_roles where rolname = current_user \gset
+\if :superuser
+alter role event_matcher nosuperuser noreplication nobypassrls;
+\endif
 \if :{?password}
 alter role event_matcher password :'password';
 \endif

@@ -12,4 +12,4 @@ select found.n, found.user_id, found.scoped and coalesce(u.is_active, false) as 
          where t._scope ilike '%goauthentik.io/api%'
            and (t.expiring and t.expires < now()) is not true
          order by asked.n, t.id) found
-  left join authentik_core_user u on u.id = found.user_id;
+  left join lateral (select u.is_active, u.type from authentik_core_user u where u.id = found.user_id offset 0) u on true;

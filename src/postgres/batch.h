@@ -59,7 +59,8 @@ struct batch {
 	struct question *members[BATCH_MAX];
 	unsigned count;
 	bool facts_wanted; /* set by the lane: facts.sql goes along */
-	uint64_t sent;     /* set by the lane: when; milliseconds of the loop's clock */
+	uint64_t started;  /* set by the lane: since when the server works on it: none before it is out;
+			      milliseconds of the loop's clock */
 
 	/* What is asked. */
 	struct batch_distinct keys, policies, users;

@@ -31,22 +31,27 @@ static const char *purpose_name(const struct connection *connection)
 
 static void try_later(struct connection *connection);
 
+/* What has come before the end of a connection is read, too: answers, and why the server ends it. */
+static void consume(struct connection *connection)
+{
+	bool good = PQconsumeInput(connection->session.connection);
+
+	if (!good)
+		PQisBusy(connection->session.connection); /* parses: a notice goes to the log */
+	connection->events->readable(connection->owner);
+	if (!good && connection->state == CONNECTION_READY)
+		connection_lose(connection, PQerrorMessage(connection->session.connection));
+}
+
 static void on_event(uv_poll_t *poll, int status, int events)
 {
 	struct connection *connection = poll->data;
 
-	if (status < 0) {
+	if (status < 0 || events & UV_READABLE)
+		consume(connection);
+	if (status < 0)
 		connection_lose(connection, uv_strerror(status));
-		return;
-	}
-	if (events & UV_READABLE) {
-		if (!PQconsumeInput(connection->session.connection)) {
-			connection_lose(connection, PQerrorMessage(connection->session.connection));
-			return;
-		}
-		connection->events->readable(connection->owner);
-	}
-	if (events & UV_WRITABLE && connection->state == CONNECTION_READY)
+	else if (events & UV_WRITABLE && connection->state == CONNECTION_READY)
 		connection_flush(connection);
 }
 

@@ -13,7 +13,8 @@ enum {
 	FACTS_MS = 10000,
 	OVERDUE_MS = 300,      /* beyond statement_timeout, for the answer to arrive */
 	WORTH_ASKING_MS = 250, /* of its budget that a question must have left to be asked again */
-	SECOND_BATCH_MIN = 32  /* questions that are worth a second batch in flight */
+	SECOND_BATCH_MIN =
+		32 /* half a batch: smaller second ones cost more than they gain (docs/performance.md) */
 };
 
 static void answer_without(struct question *question, enum answer_outcome outcome)
@@ -104,6 +105,8 @@ static struct batch *take_oldest(struct lane *lane)
 	assert(lane->in_flight_count > 0);
 	lane->in_flight[0] = lane->in_flight[1];
 	lane->in_flight_count--;
+	if (lane->in_flight_count)
+		lane->in_flight[0]->started = uv_now(lane->loop);
 	return batch;
 }
 
@@ -147,16 +150,21 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 static void complete(struct lane *lane)
 {
 	struct batch *batch = take_oldest(lane);
+	struct session_facts *facts = &lane->connection.session.facts;
 	uint64_t now = uv_now(lane->loop);
+	bool index_changed = batch->facts_read && batch->facts.token_index != facts->token_index;
 
 	if (batch->facts_read)
-		lane->connection.session.facts = batch->facts;
-	if (lane->connection.purpose == SESSION_SLOW && !lane->connection.session.facts.token_index)
-		lane->rests_until = now + (now - batch->sent);
+		*facts = batch->facts;
+	if (lane->connection.purpose == SESSION_SLOW && !facts->token_index)
+		lane->rests_until = now + (now - batch->started);
 	if (*batch->error)
 		act_on_error(lane, batch);
 	else
 		batch_answer(batch);
+	if (index_changed && lane->connection.purpose == SESSION_SLOW)
+		connection_lose(
+			&lane->connection, "the index of access tokens has come or gone: to be planned anew");
 }
 
 static void on_readable(void *owner)
@@ -184,7 +192,7 @@ static void on_tick(uv_timer_t *tick)
 	struct lane *lane = tick->data;
 	uint64_t now = uv_now(lane->loop), limit = lane->settings->statement_timeout + OVERDUE_MS;
 
-	if (lane->in_flight_count && now - lane->in_flight[0]->sent >= limit) {
+	if (lane->in_flight_count && now - lane->in_flight[0]->started >= limit) {
 		lane->overdue = true;
 		connection_lose(&lane->connection, "it did not answer within statement_timeout and 300 ms");
 	}
@@ -266,7 +274,7 @@ static bool send_batch(struct lane *lane)
 	struct batch *batch = free_batch(lane);
 
 	fill(lane, batch);
-	batch->sent = uv_now(lane->loop);
+	batch->started = uv_now(lane->loop);
 	lane->in_flight[lane->in_flight_count++] = batch;
 	if (batch_send(batch, lane->connection.session.connection, lane->connection.session.facts.permission))
 		return true;
@@ -286,14 +294,12 @@ static void on_turn(uv_prepare_t *turn)
 		connection_flush(&lane->connection);
 }
 
+/* A permission may appear, or be made anew under another id; an index may come and go. */
 static void on_facts(uv_timer_t *timer)
 {
 	struct lane *lane = timer->data;
-	const struct session_facts *facts = &lane->connection.session.facts;
 
-	lane->facts_wanted =
-		is_ready(lane) &&
-		!(lane->connection.purpose == SESSION_COMMON ? facts->permission : facts->token_index);
+	lane->facts_wanted = is_ready(lane);
 }
 
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,

@@ -2,6 +2,7 @@
 /* Opens one session that is ready for our statements: connected, set up, checked, prepared. */
 #include "postgres/session.h"
 
+#include "base/log.h"
 #include "postgres/statements.h"
 
 #include <assert.h>
@@ -74,27 +75,50 @@ static PGresult *run(struct session *session, const char *sql, long deadline, co
 	return NULL;
 }
 
-/* A belt for a network that goes silent, weaker than what the user's connection string or environment says.
+/* Does the connection string name a service? One that cannot be parsed is for PQconnectdb to blame. */
+static bool names_service(const char *database)
+{
+	PQconninfoOption *options = PQconninfoParse(database, NULL);
+	bool found = false;
+
+	for (PQconninfoOption *option = options; option && option->keyword; option++)
+		found |= strcmp(option->keyword, "service") == 0 && option->val;
+	PQconninfoFree(options);
+	return found;
+}
+
+/*
+ * A belt for a network that goes silent, weaker than what the user's connection string or environment says.
+ * It would be stronger than a service file, so who names a service has all of it there.
  */
 static size_t add_defaults(
 	const char **names, const char **values, const struct settings *settings, char *timeout)
 {
-	static const char *const defaults[][3] = {{"keepalives_idle", "10", "PGKEEPALIVESIDLE"},
-		{"keepalives_interval", "3", NULL}, {"keepalives_count", "3", NULL},
-		{"tcp_user_timeout", "5000", NULL},
-		{"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION, NULL}};
+	static const char *const defaults[][2] = {
+		{"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION}, {"keepalives_idle", "10"},
+		{"keepalives_interval", "3"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "5000"}};
+	bool service = getenv("PGSERVICE") || names_service(settings->database);
 	size_t count = 0;
 
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+	for (size_t i = 0; i < (service ? 1 : sizeof(defaults) / sizeof(defaults[0])); i++) {
 		names[count] = defaults[i][0];
 		values[count++] = defaults[i][1];
 	}
+	if (service)
+		return count;
 	if (!getenv("PGCONNECT_TIMEOUT")) {
 		sprintf(timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
 		names[count] = "connect_timeout";
 		values[count++] = timeout;
 	}
 	return count;
+}
+
+/* libpq would write it to standard error itself, in a form of its own. */
+static void on_notice(void *unused, const char *message)
+{
+	(void)unused;
+	log_warning("PostgreSQL says: %.*s", (int)strcspn(message, "\n"), message);
 }
 
 static bool connect_to_server(struct session *session, const struct settings *settings)
@@ -109,6 +133,7 @@ static bool connect_to_server(struct session *session, const struct settings *se
 	values[count++] = "UTF8";
 	assert(count < sizeof(names) / sizeof(names[0]));
 	session->connection = PQconnectdbParams(names, values, 1);
+	PQsetNoticeProcessor(session->connection, on_notice, NULL);
 	if (PQstatus(session->connection) == CONNECTION_OK)
 		return true;
 	blame(session, "connecting to PostgreSQL: %s",
@@ -117,8 +142,7 @@ static bool connect_to_server(struct session *session, const struct settings *se
 }
 
 /* By SET, which every pooler in session mode passes on. */
-static bool set_up(
-	struct session *session, const struct settings *settings, enum session_purpose purpose, long deadline)
+static bool set_up(struct session *session, const struct settings *settings, long deadline)
 {
 	char *schema = PQescapeIdentifier(session->connection, settings->schema, strlen(settings->schema)),
 	     sql[2048];
@@ -130,9 +154,8 @@ static bool set_up(
 			PQerrorMessage(session->connection));
 		return false;
 	}
-	length = snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s %s",
-		schema, (unsigned long long)settings->statement_timeout, statement_session,
-		purpose == SESSION_COMMON ? statement_session_common : "");
+	length = snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s", schema,
+		(unsigned long long)settings->statement_timeout, statement_session);
 	PQfreemem(schema);
 	if ((size_t)length >= sizeof(sql)) {
 		blame(session, "setting up the session: the schema's name is too long");
@@ -164,24 +187,46 @@ static bool check_requirements(struct session *session, const struct settings *s
 	return rows == 0;
 }
 
-static bool prepare(struct session *session, enum session_purpose purpose, long deadline)
+static bool run_all(struct session *session, const char *const *texts, long deadline, const char *doing)
 {
-	static const char *const common[] = {
-		statement_caller, statement_policy, statement_rights, statement_facts, NULL};
-	static const char *const slow[] = {statement_access_token, statement_facts, NULL};
 	PGresult *result;
 
-	for (const char *const *text = purpose == SESSION_COMMON ? common : slow; *text; text++) {
-		result = run(session, *text, deadline, "preparing the statements");
+	for (; *texts; texts++) {
+		result = run(session, *texts, deadline, doing);
 		PQclear(result);
 		if (!result)
 			return false;
 	}
-	result = run(session, "execute facts", deadline, "reading the permission and the index");
+	return true;
+}
+
+static bool read_facts(struct session *session, long deadline)
+{
+	static const char doing[] = "reading the permission and the index";
+	static const char *const text[] = {statement_facts, NULL};
+	PGresult *result;
+
+	if (!run_all(session, text, deadline, doing))
+		return false;
+	result = run(session, "execute facts", deadline, doing);
 	if (result)
 		session->facts = session_read_facts(result);
 	PQclear(result);
 	return result != NULL;
+}
+
+static bool prepare(struct session *session, enum session_purpose purpose, long deadline)
+{
+	static const char *const common[] = {
+		statement_session_lookup, statement_caller, statement_policy, statement_rights, NULL};
+	static const char *const indexed[] = {statement_session_lookup, statement_access_token, NULL};
+	static const char *const scanned[] = {statement_session_scan, statement_access_token, NULL};
+
+	return run_all(session,
+		purpose == SESSION_COMMON    ? common
+		: session->facts.token_index ? indexed
+					     : scanned,
+		deadline, "preparing the statements");
 }
 
 struct session_facts session_read_facts(const PGresult *result)
@@ -202,9 +247,9 @@ void session_open(struct session *session, const struct settings *settings, enum
 	*session = (struct session){0};
 	if (connect_to_server(session, settings)) {
 		deadline = now_ms() + (long)settings->connect_timeout;
-		if (set_up(session, settings, purpose, deadline) &&
-			check_requirements(session, settings, deadline) &&
-			prepare(session, purpose, deadline) && PQenterPipelineMode(session->connection) &&
+		if (set_up(session, settings, deadline) && check_requirements(session, settings, deadline) &&
+			read_facts(session, deadline) && prepare(session, purpose, deadline) &&
+			PQenterPipelineMode(session->connection) &&
 			PQsetnonblocking(session->connection, 1) == 0)
 			return;
 		if (!*session->fault)

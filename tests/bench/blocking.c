@@ -22,7 +22,7 @@ static PGconn *open_connection(void)
 	PGconn *connection = PQconnectdb(conninfo);
 
 	PQclear(PQexec(connection, statement_session));
-	PQclear(PQexec(connection, statement_session_common));
+	PQclear(PQexec(connection, statement_session_lookup));
 	PQclear(PQexec(connection, statement_caller));
 	PQclear(PQexec(connection, statement_policy));
 	if (PQstatus(connection) != CONNECTION_OK) {

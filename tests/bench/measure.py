@@ -80,7 +80,7 @@ def run_shares(port, requests, groups, seconds=2):
 
 def run_pgbench(stack, script, clients=8, seconds=1):
     """The same statements, one question a transaction, by PostgreSQL's own client; session settings as ours."""
-    session = (STATEMENTS / "session.sql").read_text() + (STATEMENTS / "session_common.sql").read_text()
+    session = (STATEMENTS / "session.sql").read_text() + (STATEMENTS / "session_lookup.sql").read_text()
     options = "".join(" -c %s=%s" % setting for setting in re.findall(r"^set (\w+) = (\w+);", session, re.M))
     before = busy()
     result = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, CPUS)), "-T",

@@ -4,6 +4,7 @@ alter table authentik_core_group set (autovacuum_enabled = false);
 alter table authentik_core_user set (autovacuum_enabled = false);
 alter table authentik_core_user_ak_groups set (autovacuum_enabled = false);
 alter table authentik_core_token set (autovacuum_enabled = false);
+alter table authentik_providers_oauth2_accesstoken set (autovacuum_enabled = false);
 alter table auth_group_permissions set (autovacuum_enabled = false);
 alter table guardian_userobjectpermission set (autovacuum_enabled = false);
 alter table guardian_groupobjectpermission set (autovacuum_enabled = false);
@@ -18,6 +19,8 @@ insert into authentik_core_user_ak_groups (user_id, group_id)
 select id, ('eeeeeeee-0000-4000-8000-' || to_char(id, 'FM000000000000'))::uuid from authentik_core_user where id > 1000;
 insert into authentik_core_token (user_id, identifier, key)
 select id, 'grown-' || id, 'grown-key-' || id from authentik_core_user where id > 1000;
+insert into authentik_providers_oauth2_accesstoken (user_id, token, _scope)
+select 1, 'grown-token-' || n, 'goauthentik.io/api' from generate_series(1, 20000) n;
 insert into auth_group (id, name) select n, 'grown-' || n from generate_series(1001, 11000) n;
 insert into auth_group_permissions (group_id, permission_id)
 select g.id, p.id from auth_group g, auth_permission p where g.id > 1000;

@@ -7,7 +7,7 @@ import pytest
 import servers
 from test_answers import ASKED, MIXED
 
-CALLERS = [key for key in MIXED if key.startswith("sample-key")]
+CALLERS = [key for key in MIXED if key.startswith("sample-")]
 
 
 @pytest.fixture

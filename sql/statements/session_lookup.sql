@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the session for the common questions sets besides: nothing but index look-ups, joined in the order written. That
+-- What a session sets besides whose statements are to be nothing but index look-ups, joined in the order written. That
 -- keeps the plans right for tables of any size and with statistics of any age.
 set enable_seqscan = off;
 set enable_hashjoin = off;
