@@ -3,6 +3,7 @@
 """The benchmark: starts everything itself, compares within one run, and fails on any wrong answer. See --help."""
 import argparse
 import contextlib
+import json
 import pathlib
 import resource
 import shutil
@@ -16,6 +17,7 @@ from stack import children, key, LARGE, pairs, Stack
 
 MANY = 10000  # kept connections
 LARGE_SIZE = 4 << 20
+TARGETS = "One worker, 64 clients where nothing else is said, 10,000 policies; ratios of throughput."
 PGBENCH = """\\set n %s
 \\set p random(1, 10000)
 \\startpipeline
@@ -295,39 +297,57 @@ FAMILIES = {"clients": (clients, "All keys distinct, one worker."), "workers": (
             "flood": (flood, "32 good clients beside 32 that flood, against 32 good ones beside 32 good ones.")}
 
 
-def main():
+def parse_options():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build directory, with event-matcher-fcgi, noop, blocking")
     parser.add_argument("--long", action="store_true", help="more rounds, and every family: half an hour instead of two minutes")
     parser.add_argument("--family", choices=["targets", "shares", *FAMILIES], action="append", help="only this; may be repeated")
     parser.add_argument("--rounds", type=int, help="instead of 4, or 15 with --long")
-    parser.add_argument("--docs", action="store_true", help="write docs/ and the README's section instead of the build directory")
+    parser.add_argument("--docs", action="store_true", help="fill the tables and plots into docs/ and the README; with --long")
+    parser.add_argument("--against", type=pathlib.Path, help="benchmark.json of another run: say which intervals do not overlap")
     options = parser.parse_args()
     missing = [name for name in ("wrk", "gnuplot", "nginx", "pgbench") if not shutil.which(name)]
     if missing:
         parser.error("%s not found; scripts/packages run bench installs it" % ", ".join(missing))
-    rounds = options.rounds or (15 if options.long else 4)
-    chosen = options.family or ["targets", *(["shares", *FAMILIES] if options.long else [])]
+    if options.docs and (options.family or not options.long):
+        parser.error("--docs goes with --long and without --family: the pages show all of one run")
+    options.rounds = options.rounds or (15 if options.long else 4)
+    options.family = options.family or ["targets", *(["shares", *FAMILIES] if options.long else [])]
+    return options
+
+
+def main():
+    options = parse_options()
     directory = report.ROOT / "docs" if options.docs else options.build
-    sections, bars = [], []
-    if "targets" in chosen:
+    others = json.loads(options.against.read_text()) if options.against else {}
+    sections, rows_of = [], {}
+    if "targets" in options.family:
         say("targets")
-        rows, bars = compare(options.build, rounds, options.long)
-        sections.append(("Targets", "One worker, 64 clients where nothing else is said, 10,000 policies; ratios of throughput.", rows))
-    if "shares" in chosen:
+        rows_of["targets"], bars = compare(options.build, options.rounds, options.long)
+        sections.append(report.section("Targets", TARGETS, report.table(rows_of["targets"])))
+        report.plot(bars, directory / "benchmark.svg", "64 clients, nginx before all, everything on one machine")
+    if "shares" in options.family:
         say("shares")
-        report.write_shares(directory, shares(options.build, rounds))
-    for name in chosen:
+        found = shares(options.build, options.rounds)
+        sections.append(report.section("Shares", "Who spends a request's CPU, 64 clients.", report.share_table(found)))
+        report.share_plot(found, directory / "shares.svg")
+    for name in options.family:
         if name in FAMILIES:
             say(name)
-            sections.append((name.capitalize(), FAMILIES[name][1], FAMILIES[name][0](options.build, rounds)))
-    for title, _, rows in sections:
-        print("\n%s\n\n%s" % (title, report.table(rows)), flush=True)
-    if bars:
-        report.write(directory, sections, bars)
-        say("written: %s" % (directory / "benchmark.md"))
-    if options.docs and bars:
-        report.update_readme(sections[0][2][:12])
+            measure_family, sentence = FAMILIES[name]
+            rows_of[name] = measure_family(options.build, options.rounds)
+            sections.append(report.section(name.capitalize(), sentence, report.table(rows_of[name])))
+    text = "\n".join(sections)
+    print("\n" + text, flush=True)
+    (options.build / "benchmark.md").write_text(report.heading() + "\n\n" + text)
+    figures = {name: {line[0]: line[1] for line in rows} for name, rows in rows_of.items()}
+    (options.build / "benchmark.json").write_text(json.dumps(figures, indent=1))
+    if options.docs:
+        report.fill(report.ROOT / "docs" / "performance.md", text)
+        report.fill(report.ROOT / "README.md", report.table(rows_of["targets"][:12]) + "\n")
+    if others:
+        apart, both = report.disagreements(figures, others)
+        say("; ".join(["%d of %d intervals overlap with those of %s" % (both - len(apart), both, options.against), *apart]))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Writes what was measured: a Markdown table, an SVG plot, the README's section between its marks."""
+"""Turns what was measured into Markdown tables and SVG plots, fills them into a page, compares two runs."""
 import datetime
 import pathlib
 import platform
@@ -92,28 +92,23 @@ plot %s
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
-def write_shares(directory, shares):
-    """shares.md and shares.svg."""
-    (directory / "shares.md").write_text(
-        "# Where a request's CPU goes\n\n%s\n\n![shares](shares.svg)\n\n%s\n" % (heading(), share_table(shares)))
-    share_plot(shares, directory / "shares.svg")
-
-
 def heading():
     return "%s, on %s." % (datetime.date.today().isoformat(), machine())
 
 
-def write(directory, sections, bars):
-    """benchmark.md with every section, (title, sentence, rows), and benchmark.svg."""
-    text = "# What the benchmark found\n\n" + heading() + "\n\n![requests a second](benchmark.svg)\n"
-    for title, sentence, rows in sections:
-        text += "\n## %s\n\n%s\n\n%s\n" % (title, sentence, table(rows))
-    (directory / "benchmark.md").write_text(text)
-    plot(bars, directory / "benchmark.svg", "64 clients, nginx before all, everything on one machine")
+def section(title, sentence, figures):
+    return "### %s\n\n%s\n\n%s\n" % (title, sentence, figures)
 
 
-def update_readme(rows):
-    """Puts a table between the README's two marks."""
-    path = ROOT / "README.md"
+def fill(path, text):
+    """Puts a text between the two marks of a page."""
     before, _, after = path.read_text().split(MARK)
-    path.write_text(MARK.join([before, "\nMeasured " + heading() + "\n\n" + table(rows) + "\n", after]))
+    path.write_text(MARK.join([before, "\nMeasured " + heading() + "\n\n" + text + "\n", after]))
+
+
+def disagreements(figures, others):
+    """Of two runs' title -> what -> (median, low, high), the lines whose intervals do not overlap; and how many both have."""
+    both = [(title, what, mine, others[title][what]) for title in figures for what, mine in figures[title].items()
+            if mine[1] != mine[2] and what in others.get(title, {})]
+    return ["%s, %s: %s–%s here, %s–%s there" % (title, what, *map(shown, (*mine[1:], *other[1:])))
+            for title, what, mine, other in both if mine[2] < other[1] or other[2] < mine[1]], len(both)
