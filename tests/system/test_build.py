@@ -34,11 +34,19 @@ def checkout(tmp_path):
     return tmp_path
 
 
+def pkg_config_without(library, directory):
+    """A pkg-config that does not know the one library."""
+    path = directory / "pkg-config"
+    path.write_text('#!/bin/sh\ncase " $* " in *" %s "*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' % library)
+    path.chmod(0o755)
+    return str(path)
+
+
 def test_make_install_puts_everything_below_destdir(tmp_path):
     result = run(["make", "install", "DESTDIR=%s" % tmp_path], servers.ROOT / "build")
     assert result.returncode == 0, result.stderr
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    for name in ("sbin/event-matcher-fcgi", "share/man/man8/event-matcher-fcgi.8", "share/event-matcher-fcgi/sql/role.sql",
+    for name in ("share/doc/event-matcher-fcgi/docs/performance.md", "sbin/event-matcher-fcgi", "share/man/man8/event-matcher-fcgi.8", "share/event-matcher-fcgi/sql/role.sql",
                  "share/event-matcher-fcgi/nginx/nginx.conf"):
         assert "usr/local/" + name in installed
 
@@ -53,11 +61,8 @@ def test_make_distcheck_builds_from_the_tarball_alone(checkout):
 @pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
                                               ("uuid", "uuid-dev"), ("libuv", "libuv1-dev")])
 def test_a_missing_library_is_named_with_its_debian_package(checkout, tmp_path, library, package):
-    """A pkg-config that does not know the one library."""
-    (tmp_path / "pkg-config").write_text('#!/bin/sh\ncase " $* " in *" %s "*) exit 1;; esac\nexec /usr/bin/pkg-config "$@"\n' % library)
-    (tmp_path / "pkg-config").chmod(0o755)
     assert run(["autoreconf", "-i"], checkout).returncode == 0
-    result = run(["./configure", "-q"], checkout, PKG_CONFIG=str(tmp_path / "pkg-config"))
+    result = run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without(library, tmp_path))
     assert result.returncode != 0 and "is missing: apt install " + package in result.stderr
 
 
@@ -79,6 +84,33 @@ def test_the_demo_takes_the_next_port_where_one_is_taken():
         port = taken.getsockname()[1]
         result = run(["scripts/demo", "--once", "--port=%d" % port], servers.ROOT)
     assert result.returncode == 0 and "port %d is taken" % port in result.stdout
+
+
+def test_the_demo_runs_with_the_path_of_an_ordinary_user():
+    path = "/usr/local/bin:/usr/bin:/bin:/usr/local/games:/usr/games"
+    result = run(["scripts/demo", "--once", "--port=18280"], servers.ROOT, PATH=path)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("port", ["", "0", "70000", "abc", "8080x"])
+def test_a_port_that_is_none_is_refused_at_once(port):
+    result = run(["scripts/demo", "--once", "--port=" + port], servers.ROOT)
+    assert result.returncode == 2 and result.stdout == "" and "--port is to be a number" in result.stderr
+
+
+def test_the_build_is_configured_anew_for_other_arguments_and_keeps_them_for_none(checkout):
+    for arguments, werror in (([], False), (["--enable-werror", "CFLAGS=-O0"], True), ([], True)):
+        result = run(["scripts/build", "built", *arguments], checkout)
+        assert result.returncode == 0, result.stderr
+        assert ("-Werror" in (checkout / "built" / "Makefile").read_text()) == werror
+        assert (checkout / "built" / "event-matcher-fcgi").exists()
+
+
+def test_make_check_without_criterion_fails_and_says_what_to_install(checkout):
+    assert run(["autoreconf", "-i"], checkout).returncode == 0
+    assert run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without("criterion", checkout)).returncode == 0
+    result = run(["make", "check"], checkout)
+    assert result.returncode != 0 and "apt install libcriterion-dev" in result.stdout
 
 
 def command_line(pid):
@@ -106,7 +138,8 @@ def test_an_interrupted_demo_leaves_nothing_running(number, moment):
 
 def serve_under_valgrind(directory, dsn, listener):
     arguments = ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
-                 "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error"]
+                 "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error",
+                 "--connect-timeout=60s", "--database-wait=60s", "--request-timeout=60s", "--statement-timeout=60s"]  # valgrind takes its time
     return subprocess.Popen([str(a) for a in arguments], stdin=listener.fileno(), stderr=subprocess.DEVNULL)
 
 
@@ -117,15 +150,14 @@ def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
         listener.listen(128)
         process = serve_under_valgrind(tmp_path, alone.dsn, listener)
     connections = [fastcgi.Connection(path, timeout=60) for _ in range(20)]
-    assert connections[0].ask(URI, ADMIN).status in (200, 503)
+    assert connections[0].ask(URI, ADMIN).status == 200
     generator = random.Random(2)
     for _ in range(500):
         asked = batch(generator, 20)
         for connection, (key, n, _) in zip(connections, asked):
             headers = [("Authorization", "Bearer " + key)]
             connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
-        wrong = [MIXED[key][n] for connection, (key, n, _) in zip(connections, asked) if connection.reply().status not in (MIXED[key][n], 503, 504)]
-        assert wrong == []
+        assert [connection.reply().status for connection in connections] == [MIXED[key][n] for key, n, _ in asked]
     for connection in connections:
         connection.socket.close()
     process.terminate()
