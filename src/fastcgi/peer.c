@@ -3,43 +3,71 @@
 #include "fastcgi/peer.h"
 
 #include "base/log.h"
-#include "fastcgi/protocol.h"
+#include "base/uninitialized.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fastcgi.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-static struct list *list_of(struct server *server, enum peer_state state)
+static void on_event(uv_poll_t *poll, int status, int events);
+
+/* The only place that changes the state. */
+static void set_state(struct peer *peer, enum peer_state state)
 {
-	switch (state) {
-	case PEER_IDLE:
-		return &server->idle;
-	case PEER_RECEIVING:
-		return &server->receiving;
-	case PEER_WAITING:
-		return &server->waiting;
-	case PEER_SENDING:
-		return &server->sending;
-	case PEER_LINGERING:
-		return &server->lingering;
-	default:
-		return NULL;
-	}
-}
-
-void peer_set_state(struct peer *peer, enum peer_state state)
-{
-	struct list *list = list_of(peer->server, state);
-
 	assert(peer->state != PEER_CLOSED);
 	list_remove(&peer->node);
-	if (list)
-		list_append(list, &peer->node);
+	if (state != PEER_CLOSED)
+		list_append(&peer->peers->in[state], &peer->node);
 	peer->state = state;
-	peer->since = uv_now(peer->server->loop);
+	peer->since = uv_now(peer->peers->loop);
+}
+
+static void watch(struct peer *peer, int events)
+{
+	if (peer->events == events)
+		return;
+	peer->events = events;
+	uv_poll_start(&peer->poll, events, on_event);
+}
+
+static void cancel(struct peer *peer)
+{
+	void *exchange = peer->exchange;
+
+	framing_close(&peer->framing);
+	peer->exchange = NULL;
+	if (exchange)
+		peer->peers->handler.cancel(exchange);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+	struct peer *peer = handle->data;
+
+	peer->peers->connections--;
+	free(peer);
+}
+
+void peer_close(struct peer *peer, const char *reason)
+{
+	struct peers *peers = peer->peers;
+
+	if (peer->state == PEER_CLOSED)
+		return;
+	log_debug("closing a web server's connection: %s", reason);
+	cancel(peer);
+	peers->unsent -= peer->out.length - peer->sent;
+	buffer_return(&peer->in, &peers->pool);
+	buffer_return(&peer->out, &peers->pool);
+	set_state(peer, PEER_CLOSED);
+	peers->open--;
+	uv_close((uv_handle_t *)&peer->poll, on_closed);
+	close(peer->descriptor);
+	peers->closed(peers);
 }
 
 /* The state that follows from what is open and what has come; set once all that came has been acted on. */
@@ -47,41 +75,23 @@ static void settle(struct peer *peer)
 {
 	enum peer_state state = PEER_IDLE;
 
-	if (peer->parsing || peer->state == PEER_CLOSED || peer->state == PEER_SENDING ||
-		peer->state == PEER_LINGERING)
+	if (peer->acting || peer->state > PEER_WAITING)
 		return;
-	if (peer->requested)
-		state = peer->ended ? PEER_WAITING : PEER_RECEIVING;
-	else if (peer->in.length || peer->skip)
+	if (peer->framing.phase != FRAMING_NONE)
+		state = peer->framing.phase == FRAMING_DUE ? PEER_WAITING : PEER_RECEIVING;
+	else if (peer->in.length || peer->framing.skip)
 		state = PEER_RECEIVING;
-	else if (peer->server->draining) {
+	else if (peer->peers->draining) {
 		peer_close(peer, "draining");
 		return;
 	}
 	if (state != peer->state)
-		peer_set_state(peer, state);
-}
-
-static void end_request(struct peer *peer)
-{
-	peer->requested = peer->complete = peer->ended = false;
-	peer->refused = PARAMETERS_GOOD;
-	peer->exchange = NULL;
-	buffer_return(&peer->parameters, &peer->server->pool);
-}
-
-void peer_cancel(struct peer *peer)
-{
-	void *exchange = peer->exchange;
-
-	end_request(peer);
-	if (exchange)
-		peer->server->handler.cancel(exchange);
+		set_state(peer, state);
 }
 
 static void all_sent(struct peer *peer)
 {
-	buffer_return(&peer->out, &peer->server->pool);
+	buffer_return(&peer->out, &peer->peers->pool);
 	peer->sent = 0;
 	if (!peer->last)
 		return;
@@ -90,7 +100,7 @@ static void all_sent(struct peer *peer)
 		return;
 	}
 	shutdown(peer->descriptor, SHUT_WR);
-	peer_set_state(peer, PEER_LINGERING);
+	set_state(peer, PEER_LINGERING);
 }
 
 /* Sends what the peer takes now. Returns false where it took not all, or the connection is closed. */
@@ -107,49 +117,32 @@ static bool send_out(struct peer *peer)
 		if (took < 0)
 			return false;
 		peer->sent += (size_t)took;
-		peer->server->unsent -= (size_t)took;
+		peer->peers->unsent -= (size_t)took;
 	}
 	return true;
 }
 
-void peer_flush(struct peer *peer)
+/* Sends what out holds, as far as the peer takes it. */
+static void flush(struct peer *peer)
 {
-	bool blocked = peer->state == PEER_SENDING;
 	size_t before = peer->sent;
 
-	if (peer->out.failed) {
+	if (peer->out.failed)
 		peer_close(peer, "no memory for its reply");
-		return;
+	else if (send_out(peer))
+		all_sent(peer);
+	else if (peer->state != PEER_CLOSED && (peer->state != PEER_SENDING || peer->sent > before)) {
+		set_state(peer, PEER_SENDING);
+		watch(peer, UV_WRITABLE);
 	}
-	if (!send_out(peer)) {
-		if (peer->state != PEER_CLOSED && (!blocked || peer->sent > before)) {
-			peer_set_state(peer, PEER_SENDING);
-			peer_watch(peer, UV_WRITABLE);
-		}
-		return;
-	}
-	all_sent(peer);
-	if (!blocked || peer->state == PEER_CLOSED)
-		return;
-	peer_watch(peer, UV_READABLE);
-	if (peer->state == PEER_LINGERING)
-		return;
-	peer_set_state(peer, PEER_IDLE);
-	peer_received(peer, NULL, 0);
 }
 
-size_t peer_start_out(struct peer *peer)
+/* Sends what was appended to out since it had that length, or leaves it where something waits already. */
+static void send_since(struct peer *peer, size_t length)
 {
-	if (!peer->out.length)
-		buffer_borrow(&peer->out, &peer->server->pool);
-	return peer->out.length;
-}
-
-void peer_send_from(struct peer *peer, size_t start)
-{
-	peer->server->unsent += peer->out.length - start;
+	peer->peers->unsent += peer->out.length - length;
 	if (peer->state != PEER_SENDING)
-		peer_flush(peer);
+		flush(peer);
 }
 
 static size_t size_of(const struct iovec *parts, int count)
@@ -161,26 +154,107 @@ static size_t size_of(const struct iovec *parts, int count)
 	return size;
 }
 
-void server_reply(struct peer *peer, const struct iovec *parts, int count)
+void peer_reply(struct peer *peer, const struct iovec *parts, int count)
 {
-	struct server *server = peer->server;
-	size_t start = peer_start_out(peer);
+	struct peers *peers = peer->peers;
+	size_t before = peer->out.length;
 
-	assert(peer->requested && peer->ended);
-	if (server->unsent + size_of(parts, count) > server->settings->max_unsent) {
+	assert(peer->framing.phase == FRAMING_DUE);
+	if (peers->unsent + size_of(parts, count) > peers->settings->max_unsent) {
 		log_warning("replying: %zu bytes, beside %zu that wait for slow readers, are more than "
 			    "max_unsent allows",
-			size_of(parts, count), server->unsent);
-		parts = &server->handler.overloaded;
+			size_of(parts, count), peers->unsent);
+		parts = &peers->handler.overloaded;
 		count = 1;
 	}
-	record_append_stream(&peer->out, FCGI_STDOUT, peer->id, parts, count);
-	record_append_end(&peer->out, peer->id, FCGI_REQUEST_COMPLETE);
-	peer->last = !peer->keep || peer->surplus;
+	if (!before)
+		buffer_borrow(&peer->out, &peers->pool);
+	record_append_stream(&peer->out, FCGI_STDOUT, peer->framing.id, parts, count);
+	record_append_end(&peer->out, peer->framing.id, FCGI_REQUEST_COMPLETE);
+	peer->last = !peer->framing.keep || peer->surplus;
 	peer->unread = peer->surplus;
-	end_request(peer);
-	peer_send_from(peer, start);
+	framing_close(&peer->framing);
+	peer->exchange = NULL;
+	send_since(peer, before);
 	settle(peer);
+}
+
+static void complete(struct peer *peer)
+{
+	const struct peer_handler *handler = &peer->peers->handler;
+	UNINITIALIZED struct parameter pairs[PARAMETERS_MAX];
+	size_t count;
+	enum parameters_status status = framing_parse(&peer->framing, pairs, &count);
+
+	if (!peer->surplus)
+		peer->exchange = handler->begin(handler->context, peer, status, pairs, count);
+	framing_forget(&peer->framing);
+}
+
+static void end(struct peer *peer)
+{
+	const struct peer_handler *handler = &peer->peers->handler;
+
+	if (peer->exchange)
+		handler->end(peer->exchange);
+	else
+		peer_reply(peer, &handler->overloaded, 1);
+}
+
+static void send_answer(struct peer *peer, size_t before, bool last)
+{
+	peer->last = peer->unread = last;
+	send_since(peer, before);
+}
+
+/* before: how much out held when that happened. */
+static void act(struct peer *peer, enum framing_event event, size_t before)
+{
+	switch (event) {
+	case FRAMING_MORE:
+	case FRAMING_NOTHING:
+		break;
+	case FRAMING_PROGRESS:
+	case FRAMING_BEGUN:
+		set_state(peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */
+		break;
+	case FRAMING_COMPLETE:
+		complete(peer);
+		break;
+	case FRAMING_ENDED:
+		end(peer);
+		break;
+	case FRAMING_ABORTED:
+		cancel(peer);
+		if (!before)
+			buffer_borrow(&peer->out, &peer->peers->pool);
+		record_append_end(&peer->out, peer->framing.id, FCGI_REQUEST_COMPLETE);
+		send_answer(peer, before, !peer->framing.keep);
+		break;
+	case FRAMING_ANSWERED:
+	case FRAMING_LAST:
+		send_answer(peer, before, event == FRAMING_LAST);
+		break;
+	case FRAMING_BROKEN:
+		peer_close(peer, peer->framing.fault);
+		break;
+	}
+}
+
+/* Acts on bytes until no whole record is left, a reply blocks, or nothing more is wanted. Returns how many
+ * are done with. */
+static size_t act_on(struct peer *peer, const unsigned char *bytes, size_t length)
+{
+	enum framing_event event = FRAMING_NOTHING;
+	size_t at = 0, taken, before;
+
+	while (event != FRAMING_MORE && peer->state < PEER_SENDING) {
+		before = peer->out.length;
+		event = framing_take(&peer->framing, bytes + at, length - at, &taken, &peer->out);
+		at += taken;
+		act(peer, event, before);
+	}
+	return peer->state == PEER_LINGERING ? length : at;
 }
 
 /* Keeps the bytes that were not taken for later. */
@@ -189,16 +263,16 @@ static void keep_rest(struct peer *peer, bool kept, const unsigned char *rest, s
 	if (kept)
 		buffer_drop(&peer->in, taken);
 	else if (left) {
-		buffer_borrow(&peer->in, &peer->server->pool);
+		buffer_borrow(&peer->in, &peer->peers->pool);
 		buffer_append(&peer->in, rest, left);
 	}
 	if (peer->in.failed)
 		peer_close(peer, "no memory for what it sent");
 	else if (!peer->in.length)
-		buffer_return(&peer->in, &peer->server->pool);
+		buffer_return(&peer->in, &peer->peers->pool);
 }
 
-void peer_received(struct peer *peer, const unsigned char *bytes, size_t length)
+static void received(struct peer *peer, const unsigned char *bytes, size_t length)
 {
 	bool kept = peer->in.length > 0;
 	size_t taken;
@@ -210,11 +284,72 @@ void peer_received(struct peer *peer, const unsigned char *bytes, size_t length)
 		bytes = peer->in.data;
 		length = peer->in.length;
 	}
-	peer->parsing = true;
-	taken = protocol_take_records(peer, bytes, length);
-	peer->parsing = false;
+	peer->acting = true;
+	taken = act_on(peer, bytes, length);
+	peer->acting = false;
 	if (peer->state == PEER_CLOSED)
 		return;
 	keep_rest(peer, kept, bytes + taken, taken, length - taken);
 	settle(peer);
+}
+
+void peer_receive(struct peer *peer)
+{
+	struct peers *peers = peer->peers;
+	ssize_t got = recv(peer->descriptor, peers->received, sizeof(peers->received), 0);
+
+	if (got > 0)
+		received(peer, peers->received, (size_t)got);
+	else if (got == 0)
+		peer_close(peer, "the peer has closed it");
+	else if (errno != EAGAIN && errno != EINTR)
+		peer_close(peer, strerror(errno));
+}
+
+/* The reader is back: once it has all, what came meanwhile is acted on. */
+static void resume(struct peer *peer)
+{
+	flush(peer);
+	if (peer->state == PEER_CLOSED || peer->out.length)
+		return;
+	watch(peer, UV_READABLE);
+	if (peer->state == PEER_LINGERING)
+		return;
+	set_state(peer, PEER_IDLE);
+	received(peer, NULL, 0);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events)
+{
+	struct peer *peer = poll->data;
+
+	if (status < 0)
+		peer_close(peer, uv_strerror(status));
+	else if (events & UV_WRITABLE)
+		resume(peer);
+	else if (events & UV_READABLE)
+		peer_receive(peer);
+}
+
+bool peer_open(struct peers *peers, int descriptor)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (!peer || uv_poll_init(peers->loop, &peer->poll, descriptor) != 0) {
+		free(peer);
+		close(descriptor);
+		return false;
+	}
+	peer->peers = peers;
+	peer->descriptor = descriptor;
+	peer->poll.data = peer;
+	peer->framing.limits = &peers->limits;
+	peer->framing.pool = &peers->pool;
+	peer->surplus = peers->open >= peers->settings->max_connections;
+	list_init(&peer->node);
+	peers->connections++;
+	peers->open++;
+	set_state(peer, PEER_IDLE);
+	watch(peer, UV_READABLE);
+	return true;
 }

@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection of the web server: what the server, the protocol and the peer itself share. */
+/* One connection of the web server on the loop: what it receives, the request open on it, how a reply leaves. */
 #ifndef FASTCGI_PEER_H
 #define FASTCGI_PEER_H
 
-#include "fastcgi/server.h"
+#include "base/buffer.h"
+#include "base/list.h"
+#include "base/settings.h"
+#include "fastcgi/framing.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+#include <uv.h>
+
+struct peer;
+
+/* Each state but the last is a list that the connection is in. */
 enum peer_state {
 	PEER_IDLE,      /* no request open, not a byte of one received */
 	PEER_RECEIVING, /* a record or a request has begun and not ended */
@@ -15,55 +26,74 @@ enum peer_state {
 };
 
 /*
- * Between two requests in, parameters and out are empty and without storage.
- * out[0 .. sent) is sent, out[sent .. length) is not; the server's unsent counts the latter.
+ * What is asked of the program above. For each request begin is called once, when its parameters are
+ * complete; the parameters are valid in that call only. Then either end is called, once, when its STDIN has
+ * ended, and must sooner or later lead to one peer_reply; or cancel is called, at any time before
+ * peer_reply: the client has gone or has aborted, and the peer handed to begin is not valid any more.
+ */
+struct peer_handler {
+	/* Takes a request and returns its exchange, or NULL where there is no room for it: overloaded is the
+	 * reply. */
+	void *(*begin)(void *context, struct peer *peer, enum parameters_status status,
+		const struct parameter *parameters, size_t count);
+	void (*end)(void *exchange);
+	void (*cancel)(void *exchange);
+	void *context;
+	struct iovec overloaded; /* a whole CGI response */
+};
+
+/* What all connections share. Owned by the server, which sets the first group. */
+struct peers {
+	uv_loop_t *loop;
+	const struct settings *settings;
+	struct peer_handler handler;
+	struct framing_limits limits;
+	void (*closed)(struct peers *peers); /* one fewer is open */
+
+	bool draining;       /* close each after its reply */
+	size_t connections;  /* those not yet freed */
+	size_t open;         /* those of them that are not closed */
+	size_t unsent;       /* reply bytes that wait for slow readers */
+	struct list in[PEER_CLOSED]; /* by state, in the order of their since */
+	struct buffer_pool pool;
+	unsigned char received[65536];
+};
+
+/*
+ * Between two requests in and out are empty and without storage.
+ * out[0 .. sent) is sent, out[sent .. length) is not; unsent of the peers counts the latter.
  */
 struct peer {
 	uv_poll_t poll;
-	struct server *server;
-	struct list node; /* in the server's list for the state */
+	struct peers *peers;
+	struct list node; /* in the list of its state */
 	uint64_t since;   /* of the state, or of its last progress; milliseconds of the loop's clock */
 	int descriptor, events;
 	enum peer_state state;
-	bool surplus;                   /* one more than the limit: its first request is told so */
-	bool parsing;                   /* peer_received is at work, and settles the state when it is done */
-	bool requested;                 /* between FCGI_BEGIN_REQUEST and our FCGI_END_REQUEST */
-	bool keep;                      /* FCGI_KEEP_CONN of the open request */
-	bool complete;                  /* its parameters have ended */
-	bool ended;                     /* its STDIN has ended */
-	bool last;                      /* what is in out is the last that is sent */
-	bool unread;                    /* the peer may still be writing: linger after the last */
-	unsigned id;                    /* of the open request */
-	size_t skip;                    /* bytes still to come that nobody needs */
-	enum parameters_status refused; /* why its parameters are not kept */
-	void *exchange; /* what handler.begin returned for it, until the reply or the cancel */
-	struct buffer in, parameters, out;
+	bool surplus; /* one more than the limit: its first request is told so */
+	bool acting;  /* on what has come: the state is settled when that is done */
+	bool last;    /* what is in out is the last that is sent */
+	bool unread;  /* the peer may still be writing: linger after the last */
+	struct framing framing;
+	void *exchange; /* what handler.begin returned for the open request, until the reply or the cancel */
+	struct buffer in, out;
 	size_t sent;
 };
 
-/* Changes the state and moves the connection to the list of the new one; the only place that does. */
-void peer_set_state(struct peer *peer, enum peer_state state);
+/* Takes the descriptor over, close-on-exec and non-blocking. False where there is no memory; it is closed
+ * then. */
+bool peer_open(struct peers *peers, int descriptor);
+
+/* Reads once, and acts on what came. */
+void peer_receive(struct peer *peer);
+
+/*
+ * Answers the open request with the bytes of the parts, a CGI response, in order, and closes the connection or
+ * makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
+ */
+void peer_reply(struct peer *peer, const struct iovec *parts, int count);
 
 /* Closes the connection, cancels what is open on it, and says why in the log. Harmless on a closed one. */
 void peer_close(struct peer *peer, const char *reason);
-
-/* Tells the program above that nobody waits for the open request any more. */
-void peer_cancel(struct peer *peer);
-
-/* Acts on bytes that have arrived; keeps what is no whole record yet. */
-void peer_received(struct peer *peer, const unsigned char *bytes, size_t length);
-
-/* Sends what out holds, as far as the peer takes it; when all is sent, reads on or closes. */
-void peer_flush(struct peer *peer);
-
-/* Where the next record in out starts, to be handed to peer_send_from once it has been appended. */
-size_t peer_start_out(struct peer *peer);
-
-/* Sends what was appended to out since peer_start_out, or leaves it for later where something waits already.
- */
-void peer_send_from(struct peer *peer, size_t start);
-
-/* Watches the descriptor for UV_READABLE or UV_WRITABLE. */
-void peer_watch(struct peer *peer, int events);
 
 #endif

@@ -1,100 +1,36 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening socket and the life of its connections: accept, receive, send, expire, drain, close. */
-#include "fastcgi/peer.h"
+/* The listening socket and the life of its connections: accept, expire, drain, stop. */
+#include "fastcgi/server.h"
 
 #include "base/log.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 enum { SWEEP_MS = 250, SURPLUS = 256 };
 
-static void update_listener(struct server *server);
+static void on_connection(uv_poll_t *poll, int status, int events);
 
-static void on_closed(uv_handle_t *handle)
+/* A surplus of connections beyond the limit is told 503; beyond the surplus they wait in the listen queue. */
+static void update_listener(struct server *server)
 {
-	struct peer *peer = handle->data;
+	const struct peers *peers = &server->peers;
+	bool wanted = !peers->draining && peers->open < peers->settings->max_connections + SURPLUS;
 
-	peer->server->connections--;
-	free(peer);
-}
-
-void peer_close(struct peer *peer, const char *reason)
-{
-	struct server *server = peer->server;
-
-	if (peer->state == PEER_CLOSED)
+	if (uv_is_closing((uv_handle_t *)&server->listener) || wanted == server->accepting)
 		return;
-	log_debug("closing a web server's connection: %s", reason);
-	peer_cancel(peer);
-	server->unsent -= peer->out.length - peer->sent;
-	buffer_return(&peer->in, &server->pool);
-	buffer_return(&peer->parameters, &server->pool);
-	buffer_return(&peer->out, &server->pool);
-	peer_set_state(peer, PEER_CLOSED);
-	server->open--;
-	uv_close((uv_handle_t *)&peer->poll, on_closed);
-	close(peer->descriptor);
-	update_listener(server);
+	server->accepting = wanted;
+	if (wanted)
+		uv_poll_start(&server->listener, UV_READABLE, on_connection);
+	else
+		uv_poll_stop(&server->listener);
 }
 
-static void receive(struct peer *peer)
+static void on_closed(struct peers *peers)
 {
-	struct server *server = peer->server;
-	ssize_t got = recv(peer->descriptor, server->received, sizeof(server->received), 0);
-
-	if (got > 0)
-		peer_received(peer, server->received, (size_t)got);
-	else if (got == 0)
-		peer_close(peer, "the peer has closed it");
-	else if (errno != EAGAIN && errno != EINTR)
-		peer_close(peer, strerror(errno));
-}
-
-static void on_event(uv_poll_t *poll, int status, int events)
-{
-	struct peer *peer = poll->data;
-
-	if (status < 0)
-		peer_close(peer, uv_strerror(status));
-	else if (events & UV_WRITABLE)
-		peer_flush(peer);
-	else if (events & UV_READABLE)
-		receive(peer);
-}
-
-void peer_watch(struct peer *peer, int events)
-{
-	if (peer->events == events)
-		return;
-	peer->events = events;
-	uv_poll_start(&peer->poll, events, on_event);
-}
-
-static bool open_peer(struct server *server, int descriptor)
-{
-	struct peer *peer = calloc(1, sizeof(*peer));
-
-	if (!peer || uv_poll_init(server->loop, &peer->poll, descriptor) != 0) {
-		free(peer);
-		close(descriptor);
-		return false;
-	}
-	peer->server = server;
-	peer->descriptor = descriptor;
-	peer->poll.data = peer;
-	peer->state = PEER_IDLE;
-	peer->surplus = server->open >= server->settings->max_connections;
-	list_init(&peer->node);
-	server->connections++;
-	server->open++;
-	peer_set_state(peer, PEER_IDLE);
-	peer_watch(peer, UV_READABLE);
-	return true;
+	update_listener(list_entry(peers, struct server, peers));
 }
 
 /* Without descriptors or memory the listener would be ready for ever: it rests until the next sweep. */
@@ -110,7 +46,7 @@ static bool accept_one(struct server *server)
 {
 	int descriptor = accept4(server->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-	if (descriptor >= 0 && open_peer(server, descriptor))
+	if (descriptor >= 0 && peer_open(&server->peers, descriptor))
 		return true;
 	if (descriptor >= 0)
 		rest(server, "no memory");
@@ -129,23 +65,10 @@ static void on_connection(uv_poll_t *poll, int status, int events)
 		update_listener(server);
 }
 
-/* A surplus of connections beyond the limit is told 503; beyond the surplus they wait in the listen queue. */
-static void update_listener(struct server *server)
+static void expire(struct peers *peers, enum peer_state state, uint64_t limit, const char *reason)
 {
-	bool wanted = !server->draining && server->open < server->settings->max_connections + SURPLUS;
-
-	if (uv_is_closing((uv_handle_t *)&server->listener) || wanted == server->accepting)
-		return;
-	server->accepting = wanted;
-	if (wanted)
-		uv_poll_start(&server->listener, UV_READABLE, on_connection);
-	else
-		uv_poll_stop(&server->listener);
-}
-
-static void expire(struct server *server, struct list *list, uint64_t limit, const char *reason)
-{
-	uint64_t now = uv_now(server->loop);
+	struct list *list = &peers->in[state];
+	uint64_t now = uv_now(peers->loop);
 
 	while (!list_empty(list)) {
 		struct peer *oldest = list_entry(list->next, struct peer, node);
@@ -159,32 +82,31 @@ static void expire(struct server *server, struct list *list, uint64_t limit, con
 static void on_sweep(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
-	const struct settings *settings = server->settings;
+	struct peers *peers = &server->peers;
+	const struct settings *settings = peers->settings;
 
-	expire(server, &server->idle, settings->idle_timeout, "idle for idle_timeout");
-	expire(server, &server->receiving, settings->receive_timeout,
-		"no whole request within receive_timeout");
-	expire(server, &server->sending, settings->send_timeout, "no byte taken for send_timeout");
-	expire(server, &server->lingering, settings->send_timeout,
-		"not closed by the peer within send_timeout");
+	expire(peers, PEER_IDLE, settings->idle_timeout, "idle for idle_timeout");
+	expire(peers, PEER_RECEIVING, settings->receive_timeout, "no whole request within receive_timeout");
+	expire(peers, PEER_SENDING, settings->send_timeout, "no byte taken for send_timeout");
+	expire(peers, PEER_LINGERING, settings->send_timeout, "not closed by the peer within send_timeout");
 	update_listener(server);
 }
 
 int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings, int descriptor,
-	const struct server_handler *handler)
+	const struct peer_handler *handler)
 {
+	struct peers *peers = &server->peers;
 	int result;
 
 	memset(server, 0, sizeof(*server));
-	server->loop = loop;
-	server->settings = settings;
-	server->handler = *handler;
 	server->descriptor = descriptor;
-	list_init(&server->idle);
-	list_init(&server->receiving);
-	list_init(&server->waiting);
-	list_init(&server->sending);
-	list_init(&server->lingering);
+	peers->loop = loop;
+	peers->settings = settings;
+	peers->handler = *handler;
+	peers->limits = (struct framing_limits){settings->max_connections, settings->max_requests};
+	peers->closed = on_closed;
+	for (int state = 0; state < PEER_CLOSED; state++)
+		list_init(&peers->in[state]);
 	result = uv_poll_init(loop, &server->listener, descriptor);
 	if (result != 0)
 		return result;
@@ -195,54 +117,54 @@ int server_start(struct server *server, uv_loop_t *loop, const struct settings *
 	return 0;
 }
 
+size_t server_open(const struct server *server)
+{
+	return server->peers.open;
+}
+
 /*
  * What waits to be accepted is still served, and a request may be on its way to a connection that looks idle:
  * it is read once more before it is closed.
  */
 void server_drain(struct server *server)
 {
+	struct peers *peers = &server->peers;
 	struct list idle;
 
-	while (server->open < server->settings->max_connections && accept_one(server))
+	while (peers->open < peers->settings->max_connections && accept_one(server))
 		;
-	server->draining = true;
+	peers->draining = true;
 	update_listener(server);
 	list_init(&idle);
-	while (!list_empty(&server->idle)) {
-		struct list *node = server->idle.next;
+	while (!list_empty(&peers->in[PEER_IDLE])) {
+		struct list *node = peers->in[PEER_IDLE].next;
 		list_remove(node);
 		list_append(&idle, node);
 	}
 	while (!list_empty(&idle)) {
 		struct peer *peer = list_entry(idle.next, struct peer, node);
 
-		receive(peer);
+		peer_receive(peer);
 		if (peer->state == PEER_IDLE)
 			peer_close(peer, "draining");
 	}
 }
 
-static void close_all(struct list *list)
-{
-	while (!list_empty(list))
-		peer_close(list_entry(list->next, struct peer, node), "stopping");
-}
-
 void server_stop(struct server *server)
 {
-	server->draining = true;
+	struct peers *peers = &server->peers;
+
+	peers->draining = true;
 	uv_close((uv_handle_t *)&server->listener, NULL);
 	uv_close((uv_handle_t *)&server->sweep, NULL);
-	close_all(&server->idle);
-	close_all(&server->receiving);
-	close_all(&server->waiting);
-	close_all(&server->sending);
-	close_all(&server->lingering);
-	assert(server->open == 0 && server->unsent == 0);
+	for (int state = 0; state < PEER_CLOSED; state++)
+		while (!list_empty(&peers->in[state]))
+			peer_close(list_entry(peers->in[state].next, struct peer, node), "stopping");
+	assert(peers->open == 0 && peers->unsent == 0);
 }
 
 void server_free(struct server *server)
 {
-	assert(server->connections == 0);
-	buffer_pool_free(&server->pool);
+	assert(server->peers.connections == 0);
+	buffer_pool_free(&server->peers.pool);
 }

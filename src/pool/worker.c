@@ -47,7 +47,7 @@ static void cancel(void *exchange)
 
 static void reply(void *client, const struct iovec *parts, int count)
 {
-	server_reply(client, parts, count);
+	peer_reply(client, parts, count);
 }
 
 /* Closes every handle, and ends the loop even while a thread is connecting. */
@@ -71,7 +71,7 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	log_warning("draining: %zu connections are still open after drain_timeout", worker->server.open);
+	log_warning("draining: %zu connections are still open after drain_timeout", server_open(&worker->server));
 	stop(worker);
 }
 
@@ -79,7 +79,7 @@ static void on_turn(uv_check_t *turn)
 {
 	struct worker *worker = turn->data;
 
-	if (worker->draining && worker->server.open == 0)
+	if (worker->draining && server_open(&worker->server) == 0)
 		stop(worker);
 }
 
@@ -91,7 +91,7 @@ static void on_signal(uv_signal_t *handle, int number)
 		stop(worker);
 		return;
 	}
-	log_info("draining %zu connections", worker->server.open);
+	log_info("draining %zu connections", server_open(&worker->server));
 	worker->draining = true;
 	server_drain(&worker->server);
 	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
@@ -125,7 +125,7 @@ static void raise_descriptor_limit(void)
 
 static bool start(struct worker *worker, int descriptor)
 {
-	struct server_handler handler = {
+	struct peer_handler handler = {
 		.begin = begin, .end = end, .cancel = cancel, .context = &worker->service};
 
 	lane_start(&worker->common, &worker->loop, worker->settings, SESSION_COMMON,

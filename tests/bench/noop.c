@@ -20,7 +20,7 @@ static void *begin(void *context, struct peer *peer, enum parameters_status stat
 
 static void end(void *exchange)
 {
-	server_reply(exchange, &part, 1);
+	peer_reply(exchange, &part, 1);
 }
 
 static void cancel(void *exchange)
@@ -38,7 +38,7 @@ static void on_signal(uv_signal_t *handle, int number)
 int main(int argc, char **argv)
 {
 	static struct server server;
-	struct server_handler handler = {.begin = begin, .end = end, .cancel = cancel};
+	struct peer_handler handler = {.begin = begin, .end = end, .cancel = cancel};
 	struct settings settings;
 	char error[200] = "a mistake in the usage", *answer;
 	const char *size = getenv("NOOP_BODY_SIZE");
