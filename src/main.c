@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings into a role: a pool of FastCGI workers, one worker on descriptor 0, one CGI request, or a check.
  */
+#include "authentik/kinds.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
 #include "pool/supervisor.h"
 #include "pool/worker.h"
-#include "postgres/session.h"
 
 #include <libpq-fe.h>
 #include <signal.h>
@@ -24,23 +24,21 @@ static int usage_error(const char *error)
 
 static int check(const struct settings *settings)
 {
-	const enum session_purpose purposes[] = {SESSION_COMMON, SESSION_SLOW};
+	const struct session_kind *const kinds[] = {&kinds_common, &kinds_slow};
+	const char *warning;
 	struct session session;
 
 	for (int i = 0; i < 2; i++) {
-		session_open(&session, settings, purposes[i]);
+		session_open(&session, settings, kinds[i]);
 		if (!session.connection) {
 			fprintf(stderr, "event-matcher-fcgi: %s\n", session.fault);
 			return 1;
 		}
 		PQfinish(session.connection);
+		warning = kinds[i]->warning(session.facts);
+		if (warning)
+			printf("warning: %s\n", warning);
 	}
-	if (!session.facts.permission)
-		puts("warning: the database has no permission view_eventmatcherpolicy: only superusers see "
-		     "anything");
-	if (!session.facts.token_index)
-		puts("warning: no valid index of authentik_providers_oauth2_accesstoken starts with token: "
-		     "sql/index.sql makes one");
 	puts("settings and database are good");
 	return 0;
 }

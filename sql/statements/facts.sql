@@ -2,7 +2,8 @@
 -- What a connection has to know of the database besides the tables: the id of the permission view_eventmatcherpolicy
 -- (NULL where there is none), and whether a valid index finds an access token.
 prepare facts as
-select (select p.id
+select 1 as n,
+       (select p.id
           from auth_permission p
           join django_content_type c on c.id = p.content_type_id
          where c.app_label = 'authentik_policies_event_matcher'

@@ -3,6 +3,8 @@
  * deadline. */
 #include "api/policy.h"
 
+#include "authentik/caller.h"
+#include "authentik/rights.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -21,7 +23,7 @@ struct exchange {
 	struct list node; /* in the service's unused or asking */
 	enum exchange_state state;
 	void *client;
-	struct question question;
+	struct inquiry inquiry;
 	struct lane *lane;  /* where the question is */
 	enum status status; /* what refuses the request already; STATUS_OK: it is to be asked */
 	bool head, policy_found, service_account, access_token;
@@ -63,7 +65,7 @@ static void forsake(struct exchange *exchange)
 {
 	list_remove(&exchange->node);
 	exchange->client = NULL;
-	if (exchange->state == EXCHANGE_ASKING && !lane_withdraw(exchange->lane, &exchange->question))
+	if (exchange->state == EXCHANGE_ASKING && !lane_withdraw(exchange->lane, &exchange->inquiry.question))
 		exchange->state = EXCHANGE_FORSAKEN;
 	else
 		free_slot(exchange);
@@ -115,9 +117,9 @@ static void on_answer(struct question *question, const struct answer *answer);
 static void ask(struct exchange *exchange, struct lane *lane, unsigned wants)
 {
 	exchange->lane = lane;
-	exchange->question.answered = on_answer;
-	exchange->question.wants = wants;
-	lane_ask(lane, &exchange->question);
+	exchange->inquiry.question.answered = on_answer;
+	exchange->inquiry.question.wants = wants;
+	lane_ask(lane, &exchange->inquiry.question);
 }
 
 static void finish_allowed(struct exchange *exchange)
@@ -127,7 +129,7 @@ static void finish_allowed(struct exchange *exchange)
 
 /* authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others find
  * nothing. */
-static void decide_rights(struct exchange *exchange, const struct answer_rights *rights)
+static void decide_rights(struct exchange *exchange, const struct rights *rights)
 {
 	if (rights->sees_all || (rights->granted && exchange->policy_found))
 		finish_allowed(exchange);
@@ -137,47 +139,46 @@ static void decide_rights(struct exchange *exchange, const struct answer_rights 
 		finish(exchange, STATUS_FORBIDDEN);
 }
 
-static void learn_rights(struct exchange *exchange, const struct answer_rights *rights)
+static void learn_rights(struct exchange *exchange, const struct rights *rights)
 {
-	guess_learn_rights(&exchange->service->guesses, &exchange->question, rights->superuser_by,
+	guess_learn_rights(&exchange->service->guesses, &exchange->inquiry, rights->superuser_by,
 		exchange->access_token);
 }
 
 /* The rights of a caller about whom there was no guess, or a wrong one. */
-static void ask_rights(struct exchange *exchange, const struct answer_caller *caller, unsigned besides)
+static void ask_rights(struct exchange *exchange, const struct caller *caller, unsigned besides)
 {
-	exchange->question.user = caller->user;
-	uuid_clear(exchange->question.superuser_by);
-	ask(exchange, exchange->service->common, QUESTION_RIGHTS | besides);
+	exchange->inquiry.user = caller->user;
+	uuid_clear(exchange->inquiry.superuser_by);
+	ask(exchange, exchange->service->common, INQUIRY_RIGHTS | besides);
 }
 
 /*
  * Superusers by a group of their own are done. Of all others the rights must be known: they are, where it was
  * guessed right whose the key is; else the lane is asked for them.
  */
-static void decide_key(struct exchange *exchange, const struct answer *answer)
+static void decide_key(struct exchange *exchange, const struct caller *caller, const struct rights *rights)
 {
-	const struct answer_caller *caller = answer->caller;
-	struct question *question = &exchange->question;
+	struct inquiry *inquiry = &exchange->inquiry;
 
 	exchange->service_account = caller->service;
 	if (!caller->active)
 		finish(exchange, STATUS_INVALID_KEY);
 	else if (caller->superuser) {
-		if (uuid_compare(caller->superuser_by, question->superuser_by) != 0)
-			guess_learn_superuser(&exchange->service->guesses, question, caller->superuser_by);
+		if (uuid_compare(caller->superuser_by, inquiry->superuser_by) != 0)
+			guess_learn_superuser(&exchange->service->guesses, inquiry, caller->superuser_by);
 		finish_allowed(exchange);
-	} else if (answer->rights && caller->user == question->user) {
-		if (!uuid_is_null(answer->rights->superuser_by))
-			learn_rights(exchange, answer->rights);
-		decide_rights(exchange, answer->rights);
+	} else if (rights && caller->user == inquiry->user) {
+		if (!uuid_is_null(rights->superuser_by))
+			learn_rights(exchange, rights);
+		decide_rights(exchange, rights);
 	} else
 		ask_rights(exchange, caller, 0);
 }
 
-static void decide_access_token(struct exchange *exchange, const struct answer_caller *caller)
+static void decide_access_token(struct exchange *exchange, const struct caller *caller)
 {
-	struct question *question = &exchange->question;
+	struct inquiry *inquiry = &exchange->inquiry;
 
 	if (!caller || !caller->active) {
 		finish(exchange, STATUS_INVALID_KEY);
@@ -185,13 +186,13 @@ static void decide_access_token(struct exchange *exchange, const struct answer_c
 	}
 	exchange->access_token = true;
 	exchange->service_account = caller->service;
-	if (caller->user == question->user)
-		ask(exchange, exchange->service->common, QUESTION_RIGHTS | QUESTION_POLICY);
+	if (caller->user == inquiry->user)
+		ask(exchange, exchange->service->common, INQUIRY_RIGHTS | INQUIRY_POLICY);
 	else
-		ask_rights(exchange, caller, QUESTION_POLICY);
+		ask_rights(exchange, caller, INQUIRY_POLICY);
 }
 
-static void keep_policy(struct exchange *exchange, const struct answer_policy *policy)
+static void keep_policy(struct exchange *exchange, const struct event_matcher *policy)
 {
 	struct policy_service *service = exchange->service;
 
@@ -199,7 +200,7 @@ static void keep_policy(struct exchange *exchange, const struct answer_policy *p
 	if (!policy)
 		return;
 	buffer_borrow(&exchange->body, &service->pool);
-	response_write_policy(&service->writer, &exchange->body, exchange->question.policy, policy);
+	response_write_policy(&service->writer, &exchange->body, exchange->inquiry.policy, policy);
 }
 
 static enum status status_of(enum answer_outcome outcome)
@@ -211,31 +212,41 @@ static enum status status_of(enum answer_outcome outcome)
 
 static void act_on_answer(struct exchange *exchange, unsigned asked, const struct answer *answer)
 {
+	const struct inquiry *inquiry = &exchange->inquiry;
+	struct event_matcher policy;
+	struct caller caller;
+	struct rights rights;
+	bool held = asked & (INQUIRY_CALLER | INQUIRY_ACCESS_TOKEN) &&
+		    caller_read(&caller, answer, inquiry,
+			    asked & INQUIRY_CALLER ? STATEMENT_CALLER : STATEMENT_ACCESS_TOKEN);
+
 	/* A key that is no API token may be an access token: only then is its policy worth rendering. */
-	if (asked & QUESTION_CALLER && !answer->caller) {
-		ask(exchange, exchange->service->slow, QUESTION_ACCESS_TOKEN);
+	if (asked & INQUIRY_CALLER && !held) {
+		ask(exchange, exchange->service->slow, INQUIRY_ACCESS_TOKEN);
 		return;
 	}
-	if (asked == QUESTION_CALLER) { /* it was an access token the last time, and is an API token now */
-		exchange->question.search = true;
-		ask(exchange, exchange->service->common, QUESTION_CALLER | QUESTION_POLICY);
+	if (asked == INQUIRY_CALLER) { /* it was an access token the last time, and is an API token now */
+		exchange->inquiry.search = true;
+		ask(exchange, exchange->service->common, INQUIRY_CALLER | INQUIRY_POLICY);
 		return;
 	}
-	if (asked & QUESTION_POLICY)
-		keep_policy(exchange, answer->policy);
-	if (asked & QUESTION_CALLER)
-		decide_key(exchange, answer);
-	else if (asked & QUESTION_ACCESS_TOKEN)
-		decide_access_token(exchange, answer->caller);
+	if (asked & INQUIRY_POLICY)
+		keep_policy(exchange, event_matcher_read(&policy, answer, inquiry) ? &policy : NULL);
+	if (asked & INQUIRY_RIGHTS)
+		rights = rights_read(answer, inquiry);
+	if (asked & INQUIRY_CALLER)
+		decide_key(exchange, &caller, asked & INQUIRY_RIGHTS ? &rights : NULL);
+	else if (asked & INQUIRY_ACCESS_TOKEN)
+		decide_access_token(exchange, held ? &caller : NULL);
 	else {
-		learn_rights(exchange, answer->rights);
-		decide_rights(exchange, answer->rights);
+		learn_rights(exchange, &rights);
+		decide_rights(exchange, &rights);
 	}
 }
 
 static void on_answer(struct question *question, const struct answer *answer)
 {
-	struct exchange *exchange = list_entry(question, struct exchange, question);
+	struct exchange *exchange = list_entry(question, struct exchange, inquiry.question);
 
 	if (exchange->state == EXCHANGE_FORSAKEN)
 		free_slot(exchange);
@@ -254,8 +265,8 @@ static void on_deadline(uv_timer_t *timer)
 	while (!list_empty(&service->asking)) {
 		struct exchange *exchange = list_entry(service->asking.next, struct exchange, node);
 
-		if (exchange->question.deadline > now) {
-			uv_timer_start(timer, on_deadline, exchange->question.deadline - now, 0);
+		if (exchange->inquiry.question.deadline > now) {
+			uv_timer_start(timer, on_deadline, exchange->inquiry.question.deadline - now, 0);
 			return;
 		}
 		reply(exchange, STATUS_LATE);
@@ -284,14 +295,14 @@ struct exchange *policy_begin(struct policy_service *service, void *client, enum
 	}
 	buffer_borrow(&exchange->key, &service->pool);
 	buffer_append(&exchange->key, request.key.text, request.key.length);
-	uuid_copy(exchange->question.policy, request.policy);
+	uuid_copy(exchange->inquiry.policy, request.policy);
 	return exchange;
 }
 
 void policy_end(struct exchange *exchange)
 {
 	struct policy_service *service = exchange->service;
-	struct question *question = &exchange->question;
+	struct inquiry *inquiry = &exchange->inquiry;
 
 	assert(exchange->state == EXCHANGE_RECEIVING);
 	if (exchange->status != STATUS_OK || exchange->key.failed) {
@@ -301,14 +312,14 @@ void policy_end(struct exchange *exchange)
 		free_slot(exchange);
 		return;
 	}
-	question->key = exchange->key.data;
-	question->key_length = exchange->key.length;
-	question->deadline = uv_now(service->loop) + service->settings->request_timeout;
+	inquiry->key = exchange->key.data;
+	inquiry->key_length = exchange->key.length;
+	inquiry->question.deadline = uv_now(service->loop) + service->settings->request_timeout;
 	exchange->state = EXCHANGE_ASKING;
 	list_append(&service->asking, &exchange->node);
 	if (!uv_is_active((uv_handle_t *)&service->deadline))
 		uv_timer_start(&service->deadline, on_deadline, service->settings->request_timeout, 0);
-	ask(exchange, service->common, guess_ask(&service->guesses, question));
+	ask(exchange, service->common, guess_ask(&service->guesses, inquiry));
 }
 
 void policy_cancel(struct exchange *exchange)

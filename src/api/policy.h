@@ -4,8 +4,8 @@
 #ifndef API_POLICY_H
 #define API_POLICY_H
 
-#include "api/guess.h"
 #include "api/response.h"
+#include "authentik/guess.h"
 #include "base/buffer.h"
 #include "base/list.h"
 #include "base/settings.h"

@@ -102,7 +102,7 @@ static void append_value(struct response_writer *writer, const char *json, const
  * again.
  */
 void response_write_policy(struct response_writer *writer, struct buffer *body, const uuid_t pk,
-	const struct answer_policy *policy)
+	const struct event_matcher *policy)
 {
 	char uuid[UUID_STR_LEN];
 

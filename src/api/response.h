@@ -5,8 +5,8 @@
 
 #include "api/request.h"
 #include "api/status.h"
+#include "authentik/event_matcher.h"
 #include "base/buffer.h"
-#include "postgres/answer.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ void response_close(struct response_writer *writer);
 /* Appends a policy as authentik's EventMatcherPolicySerializer renders it. Without memory body->failed is
  * set. */
 void response_write_policy(struct response_writer *writer, struct buffer *body, const uuid_t pk,
-	const struct answer_policy *policy);
+	const struct event_matcher *policy);
 
 /* Appends the body of an error; request adds the method to a 405, the detail to a 400; NULL where there is
  * none. */

@@ -30,8 +30,8 @@ static enum framing_event refuse(
 	return last ? FRAMING_LAST : FRAMING_ANSWERED;
 }
 
-static enum framing_event begin(
-	struct framing *framing, const struct record *record, const unsigned char *content, struct buffer *out)
+static enum framing_event begin(struct framing *framing, const struct record *record,
+	const unsigned char *content, struct buffer *out)
 {
 	struct record_begin begin = record_decode_begin(content);
 
@@ -127,8 +127,8 @@ static enum use use_of(struct framing *framing, const struct record *record)
 	return record->content_length ? IGNORE : WHOLE;
 }
 
-static enum framing_event act(
-	struct framing *framing, const struct record *record, const unsigned char *content, struct buffer *out)
+static enum framing_event act(struct framing *framing, const struct record *record,
+	const unsigned char *content, struct buffer *out)
 {
 	if (record->id == FCGI_NULL_REQUEST_ID) {
 		if (record->type == FCGI_GET_VALUES)
@@ -147,8 +147,8 @@ static enum framing_event act(
 	return FRAMING_ENDED;
 }
 
-enum framing_event framing_take(struct framing *framing, const unsigned char *bytes, size_t length,
-	size_t *taken, struct buffer *out)
+enum framing_event framing_take(
+	struct framing *framing, const unsigned char *bytes, size_t length, size_t *taken, struct buffer *out)
 {
 	struct record record;
 	enum use use;
@@ -174,8 +174,8 @@ enum parameters_status framing_parse(const struct framing *framing, struct param
 	assert(framing->phase == FRAMING_BODY);
 	*count = 0;
 	return framing->refused ? framing->refused
-				: record_parse_parameters(framing->parameters.data, framing->parameters.length,
-					  pairs, PARAMETERS_MAX, count);
+				: record_parse_parameters(framing->parameters.data,
+					  framing->parameters.length, pairs, PARAMETERS_MAX, count);
 }
 
 void framing_forget(struct framing *framing)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection of the web server on the loop: what it receives, the request open on it, how a reply leaves. */
+/* One connection of the web server on the loop: what it receives, the request open on it, how a reply leaves.
+ */
 #ifndef FASTCGI_PEER_H
 #define FASTCGI_PEER_H
 
@@ -50,10 +51,10 @@ struct peers {
 	struct framing_limits limits;
 	void (*closed)(struct peers *peers); /* one fewer is open */
 
-	bool draining;       /* close each after its reply */
-	size_t connections;  /* those not yet freed */
-	size_t open;         /* those of them that are not closed */
-	size_t unsent;       /* reply bytes that wait for slow readers */
+	bool draining;               /* close each after its reply */
+	size_t connections;          /* those not yet freed */
+	size_t open;                 /* those of them that are not closed */
+	size_t unsent;               /* reply bytes that wait for slow readers */
 	struct list in[PEER_CLOSED]; /* by state, in the order of their since */
 	struct buffer_pool pool;
 	unsigned char received[65536];
@@ -88,8 +89,8 @@ bool peer_open(struct peers *peers, int descriptor);
 void peer_receive(struct peer *peer);
 
 /*
- * Answers the open request with the bytes of the parts, a CGI response, in order, and closes the connection or
- * makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
+ * Answers the open request with the bytes of the parts, a CGI response, in order, and closes the connection
+ * or makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
  */
 void peer_reply(struct peer *peer, const struct iovec *parts, int count);
 

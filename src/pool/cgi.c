@@ -3,6 +3,7 @@
 #include "pool/cgi.h"
 
 #include "api/policy.h"
+#include "authentik/kinds.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -88,8 +89,8 @@ static bool start(struct cgi *cgi, const struct settings *settings)
 {
 	if (uv_loop_init(&cgi->loop) != 0)
 		return false;
-	lane_start(&cgi->common, &cgi->loop, settings, SESSION_COMMON, 1, &cgi->slow);
-	lane_start(&cgi->slow, &cgi->loop, settings, SESSION_SLOW, 1, NULL);
+	lane_start(&cgi->common, &cgi->loop, settings, &kinds_common, 1, &cgi->slow);
+	lane_start(&cgi->slow, &cgi->loop, settings, &kinds_slow, 1, NULL);
 	return policy_start(&cgi->service, &cgi->loop, settings, &cgi->common, &cgi->slow, reply);
 }
 

@@ -3,6 +3,7 @@
 #include "pool/worker.h"
 
 #include "api/policy.h"
+#include "authentik/kinds.h"
 #include "base/log.h"
 #include "fastcgi/server.h"
 
@@ -71,7 +72,8 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	log_warning("draining: %zu connections are still open after drain_timeout", server_open(&worker->server));
+	log_warning(
+		"draining: %zu connections are still open after drain_timeout", server_open(&worker->server));
 	stop(worker);
 }
 
@@ -128,9 +130,9 @@ static bool start(struct worker *worker, int descriptor)
 	struct peer_handler handler = {
 		.begin = begin, .end = end, .cancel = cancel, .context = &worker->service};
 
-	lane_start(&worker->common, &worker->loop, worker->settings, SESSION_COMMON,
+	lane_start(&worker->common, &worker->loop, worker->settings, &kinds_common,
 		(unsigned)worker->settings->max_requests, &worker->slow);
-	lane_start(&worker->slow, &worker->loop, worker->settings, SESSION_SLOW,
+	lane_start(&worker->slow, &worker->loop, worker->settings, &kinds_slow,
 		(unsigned)worker->settings->max_token_lookups, NULL);
 	if (!policy_start(
 		    &worker->service, &worker->loop, worker->settings, &worker->common, &worker->slow, reply))

@@ -1,94 +1,97 @@
 /* SPDX-License-Identifier: MIT */
-/* Many questions, few statements, one Sync: composes a batch, reads its results, hands each member its
- * answer. */
+/* Many questions, few statements, one Sync: composes a batch, reads its results, hands out its rows. */
 #ifndef POSTGRES_BATCH_H
 #define POSTGRES_BATCH_H
 
 #include "base/buffer.h"
 #include "base/list.h"
-#include "postgres/answer.h"
-#include "postgres/session.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <uuid/uuid.h>
 
-enum { BATCH_MAX = 64 };
+enum { BATCH_MAX = 64, BATCH_STATEMENTS = 5, STATEMENT_PARAMETERS = 6 };
 
-/* What a question asks; several at once are answered together. */
-enum question_wants {
-	QUESTION_CALLER = 1,       /* who holds the API key (caller.sql) */
-	QUESTION_ACCESS_TOKEN = 2, /* who holds the access token (access_token.sql), on a SESSION_SLOW only */
-	QUESTION_POLICY = 4,       /* the policy (policy.sql) */
-	QUESTION_RIGHTS = 8        /* what the user may see (rights.sql) */
+struct batch_part;
+struct question;
+
+/*
+ * A prepared statement that is asked about a list of distinct values at once. Each of its rows begins with n,
+ * a value's place in that list, from 1; no value has more than one row.
+ */
+struct statement {
+	const char *name;
+	int columns;
+	bool complete; /* every value has a row */
+	/* Are both asked about the same value? */
+	bool (*same)(const struct question *a, const struct question *b);
+	/* Writes the parameters, in binary format, and returns their number; an empty one is NULL. */
+	int (*encode)(struct buffer *parameters, struct batch_part *part, const void *facts);
+};
+
+enum answer_outcome {
+	ANSWER_GOOD,
+	ANSWER_UNAVAILABLE, /* the database cannot be asked now */
+	ANSWER_LATE,        /* it did not answer in time */
+	ANSWER_REFUSED      /* it refused the statement */
+};
+
+/* Valid in the call of question.answered only. */
+struct answer {
+	enum answer_outcome outcome;
+	const struct batch *batch; /* for batch_row */
 };
 
 /*
- * A question, embedded in the struct of who asks. The asker sets the first group of fields and keeps the
- * key's bytes; the rest is the lane's and the batch's. answered is called exactly once for each question
- * asked.
+ * A question, embedded in the struct of who asks. The asker sets the first group of fields; the rest is the
+ * lane's and the batch's. answered is called exactly once for each question asked.
  */
 struct question {
 	void (*answered)(struct question *question, const struct answer *answer);
-	unsigned wants;           /* of enum question_wants */
-	const unsigned char *key; /* printable ASCII */
-	size_t key_length;
-	uuid_t policy;
-	int user;
-	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
-	bool search;         /* of a caller: where that is not why, look at all groups of the user */
-	uint64_t deadline;   /* milliseconds of the loop's clock */
+	unsigned wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
+	uint64_t deadline; /* milliseconds of the loop's clock */
 
 	struct list node;
 	bool queued, withdrawn, asked_again, alone;
-	unsigned key_place, policy_place, user_place; /* in the batch's lists of distinct values */
-	unsigned user_policy; /* of the user's policies in the batch, which one is the question's */
+	unsigned char place[BATCH_STATEMENTS]; /* in the list of each statement */
 };
 
-/* The members that stand for the distinct values which one statement is asked about, in the order asked. */
-struct batch_distinct {
-	struct question *of[BATCH_MAX];
+/* What one statement of the set is asked in a batch, and what it has answered. */
+struct batch_part {
+	unsigned index; /* in the set */
+	const struct statement *statement;
+	const struct batch *batch;
+	struct question *of[BATCH_MAX]; /* those that stand for the distinct values, in the order asked */
 	unsigned count;
+	PGresult *rows;
+	int row_of[BATCH_MAX]; /* by place; -1: none */
 };
 
-enum { BATCH_STATEMENTS = 5, BATCH_PARAMETERS = 5 };
-
-/* One batch from its first member to its Sync. All zero is an empty one. */
+/* One batch from its first member to its Sync. */
 struct batch {
+	const struct statement *const *set; /* ends with NULL */
 	struct question *members[BATCH_MAX];
 	unsigned count;
-	bool facts_wanted; /* set by the lane: facts.sql goes along */
-	uint64_t started;  /* set by the lane: since when the server works on it: none before it is out;
-			      milliseconds of the loop's clock */
-
-	/* What is asked. */
-	struct batch_distinct keys, policies, users;
-	unsigned user_policies[BATCH_MAX]; /* by place in users: how many policies it is asked about */
-	struct buffer parameters[BATCH_PARAMETERS];
-	unsigned statements[BATCH_STATEMENTS], statement_count;
-
-	/* What has come back. */
-	unsigned statement;                      /* statements[0 .. statement) are complete */
-	char sqlstate[6];                        /* of the first error; empty: none, or one without */
-	char error[256];                         /* its text, for the log; empty: none */
-	struct answer_caller callers[BATCH_MAX]; /* by place in keys */
-	bool caller_found[BATCH_MAX];
-	PGresult *policy_rows, *rights_rows;
-	int policy_row[BATCH_MAX], rights_row[BATCH_MAX]; /* by place in policies, in users; -1: none */
-	struct session_facts facts;                       /* where facts_read */
-	bool facts_read;
+	uint64_t started; /* set by the lane: since when the server works on it; milliseconds of the loop's
+			     clock */
+	struct batch_part parts[BATCH_STATEMENTS];
+	unsigned sent[BATCH_STATEMENTS], sent_count, done; /* sent[0 .. done) are complete */
+	char sqlstate[6]; /* of the first error; empty: none, or one without */
+	char error[256];  /* its text, for the log; empty: none */
+	struct buffer parameters[STATEMENT_PARAMETERS];
 };
+
+/* Makes an empty batch over a set of statements. */
+void batch_init(struct batch *batch, const struct statement *const *set);
 
 /* Adds a question; the batch must have room (count < BATCH_MAX). */
 void batch_add(struct batch *batch, struct question *question);
 
 /*
- * Hands the batch's statements, over its distinct keys, policies and users, and one Sync to the connection,
- * whose outgoing buffer takes them; permission is the id of view_eventmatcherpolicy, 0 for none. False: the
- * connection is not usable any more, or there is no memory.
+ * Hands the statements over their distinct values and one Sync to the connection, whose outgoing buffer takes
+ * them; facts go to encode. False: the connection is not usable any more, or there is no memory.
  */
-bool batch_send(struct batch *batch, PGconn *connection, int permission);
+bool batch_send(struct batch *batch, PGconn *connection, const void *facts);
 
 /* What a result does to its batch. */
 enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
@@ -99,8 +102,13 @@ enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
  */
 enum batch_progress batch_take(struct batch *batch, PGresult *result);
 
-/* Calls answered of every member, once, with what was taken for it, and empties the batch. */
+/* Calls answered of every member, once, and empties the batch. */
 void batch_answer(struct batch *batch);
+
+/* The row of the statement at index that answers the question, and its result in *rows; -1 where there is
+ * none. */
+int batch_row(
+	const struct answer *answer, const struct question *question, unsigned index, const PGresult **rows);
 
 /* Empties the batch without a call, and frees its results; keeps its buffers. */
 void batch_clear(struct batch *batch);

@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The slow lane follows the common one (connection_hurry), so that the two together try at most thrice a
- * second. */
-enum { DELAY_FIRST_MS = 50, DELAY_COMMON_MS = 400, DELAY_SLOW_MS = 3200, STEADY_MS = 1000 };
+enum { DELAY_FIRST_MS = 50, STEADY_MS = 1000 };
 
 /* libpq looks up names and reads files when it connects, also in PQconnectStart: that must not hold up the
  * loop. */
@@ -19,15 +17,9 @@ struct connection_opening {
 	uv_work_t work;
 	struct connection *connection; /* NULL once nobody waits for it */
 	const struct settings *settings;
-	enum session_purpose purpose;
+	const struct session_kind *kind;
 	struct session session;
 };
-
-static const char *purpose_name(const struct connection *connection)
-{
-	return connection->purpose == SESSION_COMMON ? "PostgreSQL connection"
-						     : "PostgreSQL connection for access tokens";
-}
 
 static void try_later(struct connection *connection);
 
@@ -72,7 +64,7 @@ static void become_ready(struct connection *connection, const struct session *se
 		uv_poll_init(connection->loop, connection->poll, PQsocket(session->connection)) != 0) {
 		free(connection->poll);
 		PQfinish(session->connection);
-		log_error("watching the %s: no memory", purpose_name(connection));
+		log_error("watching the %s: no memory", connection->kind->name);
 		try_later(connection);
 		return;
 	}
@@ -82,7 +74,7 @@ static void become_ready(struct connection *connection, const struct session *se
 	connection->watched = 0;
 	*connection->fault = '\0';
 	watch(connection, UV_READABLE);
-	log_info("the %s is ready", purpose_name(connection));
+	log_info("the %s is ready", connection->kind->name);
 	connection->events->ready(connection->owner);
 }
 
@@ -90,7 +82,7 @@ static void open_session(uv_work_t *work)
 {
 	struct connection_opening *opening = work->data;
 
-	session_open(&opening->session, opening->settings, opening->purpose);
+	session_open(&opening->session, opening->settings, opening->kind);
 }
 
 static void on_opened(uv_work_t *work, int status)
@@ -125,7 +117,7 @@ static void try_now(struct connection *connection)
 	opening->work.data = opening;
 	opening->connection = connection;
 	opening->settings = connection->settings;
-	opening->purpose = connection->purpose;
+	opening->kind = connection->kind;
 	connection->opening = opening;
 	if (uv_queue_work(connection->loop, &opening->work, open_session, on_opened) != 0) {
 		free(opening);
@@ -141,20 +133,18 @@ static void on_retry(uv_timer_t *timer)
 
 static void try_later(struct connection *connection)
 {
-	uint64_t most = connection->purpose == SESSION_COMMON ? DELAY_COMMON_MS : DELAY_SLOW_MS;
-
 	connection->state = CONNECTION_DOWN;
 	uv_timer_start(&connection->retry, on_retry, connection->delay, 0);
 	connection->delay = connection->delay ? connection->delay * 2 : DELAY_FIRST_MS;
-	if (connection->delay > most)
-		connection->delay = most;
+	if (connection->delay > connection->kind->most_delay)
+		connection->delay = connection->kind->most_delay;
 }
 
 void connection_start(struct connection *connection, uv_loop_t *loop, const struct settings *settings,
-	enum session_purpose purpose, const struct connection_events *events, void *owner)
+	const struct session_kind *kind, const struct connection_events *events, void *owner)
 {
 	*connection = (struct connection){
-		.loop = loop, .settings = settings, .purpose = purpose, .events = events, .owner = owner};
+		.loop = loop, .settings = settings, .kind = kind, .events = events, .owner = owner};
 	uv_timer_init(loop, &connection->retry);
 	connection->retry.data = connection;
 	connection->changed = uv_now(loop);
@@ -193,7 +183,7 @@ void connection_lose(struct connection *connection, const char *reason)
 
 	if (connection->state != CONNECTION_READY)
 		return;
-	log_warning("the %s is lost: %s", purpose_name(connection), reason);
+	log_warning("the %s is lost: %s", connection->kind->name, reason);
 	finish(connection);
 	if (now - connection->changed >= STEADY_MS)
 		connection->delay = 0;

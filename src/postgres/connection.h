@@ -30,7 +30,7 @@ struct connection {
 	const struct settings *settings;
 	const struct connection_events *events;
 	void *owner;
-	enum session_purpose purpose;
+	const struct session_kind *kind;
 	enum connection_state state;
 	struct session session;
 	struct connection_opening *opening; /* while CONNECTION_OPENING */
@@ -44,7 +44,7 @@ struct connection {
 
 /* Starts opening. Settings, loop, events and owner must outlive the connection. */
 void connection_start(struct connection *connection, uv_loop_t *loop, const struct settings *settings,
-	enum session_purpose purpose, const struct connection_events *events, void *owner);
+	const struct session_kind *kind, const struct connection_events *events, void *owner);
 
 /* Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May call lost. */
 void connection_flush(struct connection *connection);

@@ -147,24 +147,38 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 	}
 }
 
+/* A permission may appear, or be made anew under another id; an index may come and go. */
+static void on_facts_answered(struct question *question, const struct answer *answer)
+{
+	struct lane *lane = list_entry(question, struct lane, facts_question);
+	const struct session_kind *kind = lane->connection.kind;
+	void *facts = lane->connection.session.facts;
+	_Alignas(max_align_t) unsigned char before[SESSION_FACTS_MAX];
+	const PGresult *rows;
+
+	lane->asks_facts = false;
+	if (answer->outcome != ANSWER_GOOD || batch_row(answer, question, 0, &rows) < 0)
+		return;
+	memcpy(before, facts, sizeof(before));
+	kind->read_facts(facts, rows);
+	lane->stale = kind->stale ? kind->stale(before, facts) : NULL;
+}
+
 static void complete(struct lane *lane)
 {
 	struct batch *batch = take_oldest(lane);
-	struct session_facts *facts = &lane->connection.session.facts;
-	uint64_t now = uv_now(lane->loop);
-	bool index_changed = batch->facts_read && batch->facts.token_index != facts->token_index;
+	const struct session_kind *kind = lane->connection.kind;
+	uint64_t now = uv_now(lane->loop), took = now - batch->started;
 
-	if (batch->facts_read)
-		*facts = batch->facts;
-	if (lane->connection.purpose == SESSION_SLOW && !facts->token_index)
-		lane->rests_until = now + (now - batch->started);
 	if (*batch->error)
 		act_on_error(lane, batch);
 	else
 		batch_answer(batch);
-	if (index_changed && lane->connection.purpose == SESSION_SLOW)
-		connection_lose(
-			&lane->connection, "the index of access tokens has come or gone: to be planned anew");
+	if (kind->rests && kind->rests(lane->connection.session.facts))
+		lane->rests_until = now + took;
+	if (lane->stale)
+		connection_lose(&lane->connection, lane->stale);
+	lane->stale = NULL;
 }
 
 static void on_readable(void *owner)
@@ -223,16 +237,12 @@ static void on_lost(void *owner)
 static void on_ready(void *owner)
 {
 	struct lane *lane = owner;
-	const struct session_facts *facts = &lane->connection.session.facts;
+	const char *warning = lane->connection.kind->warning(lane->connection.session.facts);
 
 	if (lane->follower)
 		connection_hurry(&lane->follower->connection);
-	if (lane->connection.purpose == SESSION_COMMON && !facts->permission)
-		log_warning("the database has no permission view_eventmatcherpolicy: only superusers see "
-			    "anything");
-	if (lane->connection.purpose == SESSION_SLOW && !facts->token_index)
-		log_warning("no valid index of authentik_providers_oauth2_accesstoken starts with token: "
-			    "every unknown key scans that table; sql/index.sql makes one");
+	if (warning)
+		log_warning("%s", warning);
 }
 
 static const struct connection_events events = {.ready = on_ready, .readable = on_readable, .lost = on_lost};
@@ -250,14 +260,12 @@ static bool may_send(const struct lane *lane)
 		uv_now(lane->loop) < lane->rests_until)
 		return false;
 	if (lane->in_flight_count == 0)
-		return lane->queued || lane->facts_wanted;
+		return lane->queued > 0;
 	return lane->queued >= SECOND_BATCH_MIN;
 }
 
 static void fill(struct lane *lane, struct batch *batch)
 {
-	batch->facts_wanted = lane->facts_wanted;
-	lane->facts_wanted = false;
 	while (lane->queued && batch->count < BATCH_MAX) {
 		bool alone = list_entry(lane->queue.next, struct question, node)->alone;
 
@@ -276,7 +284,7 @@ static bool send_batch(struct lane *lane)
 	fill(lane, batch);
 	batch->started = uv_now(lane->loop);
 	lane->in_flight[lane->in_flight_count++] = batch;
-	if (batch_send(batch, lane->connection.session.connection, lane->connection.session.facts.permission))
+	if (batch_send(batch, lane->connection.session.connection, lane->connection.session.facts))
 		return true;
 	connection_lose(&lane->connection, PQerrorMessage(lane->connection.session.connection));
 	return false;
@@ -294,29 +302,6 @@ static void on_turn(uv_prepare_t *turn)
 		connection_flush(&lane->connection);
 }
 
-/* A permission may appear, or be made anew under another id; an index may come and go. */
-static void on_facts(uv_timer_t *timer)
-{
-	struct lane *lane = timer->data;
-
-	lane->facts_wanted = is_ready(lane);
-}
-
-void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-	enum session_purpose purpose, unsigned most, struct lane *follower)
-{
-	*lane = (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
-	lane->in_flight_most = purpose == SESSION_COMMON ? LANE_IN_FLIGHT_MAX : 1;
-	list_init(&lane->queue);
-	uv_prepare_init(loop, &lane->turn);
-	uv_timer_init(loop, &lane->tick);
-	uv_timer_init(loop, &lane->facts);
-	lane->turn.data = lane->tick.data = lane->facts.data = lane;
-	uv_prepare_start(&lane->turn, on_turn);
-	uv_timer_start(&lane->facts, on_facts, FACTS_MS, FACTS_MS);
-	connection_start(&lane->connection, loop, settings, purpose, &events, lane);
-}
-
 void lane_ask(struct lane *lane, struct question *question)
 {
 	question->withdrawn = question->asked_again = question->alone = false;
@@ -326,6 +311,36 @@ void lane_ask(struct lane *lane, struct question *question)
 	}
 	enqueue(lane, question, false);
 	start_ticking(lane);
+}
+
+static void on_facts(uv_timer_t *timer)
+{
+	struct lane *lane = timer->data;
+
+	if (lane->asks_facts || !is_ready(lane))
+		return;
+	lane->asks_facts = true;
+	lane->facts_question.wants = 1;
+	lane->facts_question.answered = on_facts_answered;
+	lane->facts_question.deadline = 0;
+	lane_ask(lane, &lane->facts_question);
+}
+
+void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
+	const struct session_kind *kind, unsigned most, struct lane *follower)
+{
+	*lane = (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
+	lane->in_flight_most = kind->in_flight;
+	for (unsigned i = 0; i < LANE_IN_FLIGHT_MAX; i++)
+		batch_init(&lane->batches[i], kind->set);
+	list_init(&lane->queue);
+	uv_prepare_init(loop, &lane->turn);
+	uv_timer_init(loop, &lane->tick);
+	uv_timer_init(loop, &lane->facts);
+	lane->turn.data = lane->tick.data = lane->facts.data = lane;
+	uv_prepare_start(&lane->turn, on_turn);
+	uv_timer_start(&lane->facts, on_facts, FACTS_MS, FACTS_MS);
+	connection_start(&lane->connection, loop, settings, kind, &events, lane);
 }
 
 bool lane_withdraw(struct lane *lane, struct question *question)

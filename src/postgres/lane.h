@@ -25,7 +25,9 @@ struct lane {
 	struct batch batches[LANE_IN_FLIGHT_MAX];
 	struct batch *in_flight[LANE_IN_FLIGHT_MAX]; /* oldest first */
 	unsigned in_flight_count, in_flight_most;
-	bool facts_wanted;
+	struct question facts_question; /* asked by the lane itself, now and then */
+	bool asks_facts;
+	const char *stale; /* why the session is to be opened anew, or NULL */
 	bool overdue; /* the connection is being lost for that: its questions may wait out their own deadlines
 		       */
 	uint64_t rests_until; /* milliseconds of the loop's clock */
@@ -33,11 +35,11 @@ struct lane {
 };
 
 /*
- * Starts a lane for the purpose that queues at most most questions. When its connection is ready, follower
+ * Starts a lane of the kind that queues at most most questions. When its connection is ready, follower
  * (or NULL) tries its own at once. Settings and loop must outlive it.
  */
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-	enum session_purpose purpose, unsigned most, struct lane *follower);
+	const struct session_kind *kind, unsigned most, struct lane *follower);
 
 /*
  * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is

@@ -3,7 +3,6 @@
 #include "postgres/session.h"
 
 #include "base/log.h"
-#include "postgres/statements.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -142,7 +141,8 @@ static bool connect_to_server(struct session *session, const struct settings *se
 }
 
 /* By SET, which every pooler in session mode passes on. */
-static bool set_up(struct session *session, const struct settings *settings, long deadline)
+static bool set_up(struct session *session, const struct settings *settings, const struct session_kind *kind,
+	long deadline)
 {
 	char *schema = PQescapeIdentifier(session->connection, settings->schema, strlen(settings->schema)),
 	     sql[2048];
@@ -155,7 +155,7 @@ static bool set_up(struct session *session, const struct settings *settings, lon
 		return false;
 	}
 	length = snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s", schema,
-		(unsigned long long)settings->statement_timeout, statement_session);
+		(unsigned long long)settings->statement_timeout, kind->set_up);
 	PQfreemem(schema);
 	if ((size_t)length >= sizeof(sql)) {
 		blame(session, "setting up the session: the schema's name is too long");
@@ -167,9 +167,10 @@ static bool set_up(struct session *session, const struct settings *settings, lon
 }
 
 /* Everything that is missing goes into one sentence. */
-static bool check_requirements(struct session *session, const struct settings *settings, long deadline)
+static bool check_requirements(struct session *session, const struct settings *settings,
+	const struct session_kind *kind, long deadline)
 {
-	PGresult *missing = run(session, statement_requirements, deadline, "checking the database's tables");
+	PGresult *missing = run(session, kind->requirements, deadline, "checking the database's tables");
 	size_t length;
 	int rows;
 
@@ -200,55 +201,35 @@ static bool run_all(struct session *session, const char *const *texts, long dead
 	return true;
 }
 
-static bool read_facts(struct session *session, long deadline)
+static bool read_facts(struct session *session, const struct session_kind *kind, long deadline)
 {
 	static const char doing[] = "reading the permission and the index";
-	static const char *const text[] = {statement_facts, NULL};
-	PGresult *result;
+	const char *const text[] = {kind->facts, NULL};
+	PGresult *rows;
+	char execute[64];
 
 	if (!run_all(session, text, deadline, doing))
 		return false;
-	result = run(session, "execute facts", deadline, doing);
-	if (result)
-		session->facts = session_read_facts(result);
-	PQclear(result);
-	return result != NULL;
+	snprintf(execute, sizeof(execute), "execute %s", kind->set[0]->name);
+	rows = run(session, execute, deadline, doing);
+	if (rows)
+		kind->read_facts(session->facts, rows);
+	PQclear(rows);
+	return rows != NULL;
 }
 
-static bool prepare(struct session *session, enum session_purpose purpose, long deadline)
-{
-	static const char *const common[] = {
-		statement_session_lookup, statement_caller, statement_policy, statement_rights, NULL};
-	static const char *const indexed[] = {statement_session_lookup, statement_access_token, NULL};
-	static const char *const scanned[] = {statement_session_scan, statement_access_token, NULL};
-
-	return run_all(session,
-		purpose == SESSION_COMMON    ? common
-		: session->facts.token_index ? indexed
-					     : scanned,
-		deadline, "preparing the statements");
-}
-
-struct session_facts session_read_facts(const PGresult *result)
-{
-	struct session_facts facts = {0};
-
-	if (PQntuples(result) == 1 && PQnfields(result) == 2) {
-		facts.permission = atoi(PQgetvalue(result, 0, 0));
-		facts.token_index = *PQgetvalue(result, 0, 1) == 't';
-	}
-	return facts;
-}
-
-void session_open(struct session *session, const struct settings *settings, enum session_purpose purpose)
+void session_open(struct session *session, const struct settings *settings, const struct session_kind *kind)
 {
 	long deadline;
 
 	*session = (struct session){0};
 	if (connect_to_server(session, settings)) {
 		deadline = now_ms() + (long)settings->connect_timeout;
-		if (set_up(session, settings, deadline) && check_requirements(session, settings, deadline) &&
-			read_facts(session, deadline) && prepare(session, purpose, deadline) &&
+		if (set_up(session, settings, kind, deadline) &&
+			check_requirements(session, settings, kind, deadline) &&
+			read_facts(session, kind, deadline) &&
+			run_all(session, kind->statements(session->facts), deadline,
+				"preparing the statements") &&
 			PQenterPipelineMode(session->connection) &&
 			PQsetnonblocking(session->connection, 1) == 0)
 			return;

@@ -5,20 +5,31 @@
 #define POSTGRES_SESSION_H
 
 #include "base/settings.h"
+#include "postgres/batch.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-enum session_purpose {
-	SESSION_COMMON, /* the questions of every request: each step is to be an index look-up */
-	SESSION_SLOW    /* look-ups of access tokens, which may have to scan */
-};
+enum { SESSION_FACTS_MAX = 16 };
 
-/* What a connection has to know of the database besides its tables (sql/statements/facts.sql). */
-struct session_facts {
-	int permission;   /* id of view_eventmatcherpolicy; 0 where there is none */
-	bool token_index; /* a valid index finds an access token */
+/*
+ * What a session is for, from whoever knows the tables; one constant each. The facts are what a session has
+ * to know of the database besides its tables: read_facts reads them from the answer to the first statement of
+ * the set, and all else may depend on them.
+ */
+struct session_kind {
+	const char *name;                   /* for the log */
+	const struct statement *const *set; /* what may be asked */
+	const char *set_up, *requirements;  /* SQL: how it is set up; what is missing, a row each */
+	const char *facts;                  /* SQL: prepares the set's first statement */
+	unsigned in_flight;                 /* batches at once */
+	uint64_t most_delay;                /* milliseconds between two tries to connect */
+	void (*read_facts)(void *facts, const PGresult *rows);
+	const char *const *(*statements)(const void *facts); /* SQL: prepares the others; ends with NULL */
+	const char *(*warning)(const void *facts);           /* what an operator should know, or NULL */
+	bool (*rests)(const void *facts);                    /* after a batch, as long as that took */
+	const char *(*stale)(const void *before, const void *after); /* why to plan anew, or NULL */
 };
 
 /*
@@ -27,18 +38,15 @@ struct session_facts {
  */
 struct session {
 	PGconn *connection;
-	struct session_facts facts;
+	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char fault[2000];
 };
 
 /*
- * Opens a session for the purpose. Blocks, at most about connect_timeout for each host and as long again for
+ * Opens a session of the kind. Blocks, at most about connect_timeout for each host and as long again for
  * the set-up, so a loop calls it from another thread. The connection is in pipeline mode and non-blocking;
  * whoever holds the session finishes it with PQfinish.
  */
-void session_open(struct session *session, const struct settings *settings, enum session_purpose purpose);
-
-/* Reads the one row of facts.sql. */
-struct session_facts session_read_facts(const PGresult *result);
+void session_open(struct session *session, const struct settings *settings, const struct session_kind *kind);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Proves that a guess is about the very key, that the last word counts, and that doubt comes back. */
-#include "api/guess.h"
+#include "authentik/guess.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -9,14 +9,14 @@
 static struct guess_table table;
 static const uuid_t group = {1, 2, 3}, none;
 
-static struct question question_of(const char *key)
+static struct inquiry question_of(const char *key)
 {
-	return (struct question){.key = (const unsigned char *)key, .key_length = strlen(key)};
+	return (struct inquiry){.key = (const unsigned char *)key, .key_length = strlen(key)};
 }
 
 static void learn_rights(const char *key, int user)
 {
-	struct question question = question_of(key);
+	struct inquiry question = question_of(key);
 
 	question.user = user;
 	guess_learn_rights(&table, &question, none, false);
@@ -25,10 +25,10 @@ static void learn_rights(const char *key, int user)
 /* The user whose rights are asked for along with the key, or 0. */
 static int guessed_user(const char *key)
 {
-	struct question question = question_of(key);
+	struct inquiry question = question_of(key);
 	unsigned wants = guess_ask(&table, &question);
 
-	cr_assert_eq(wants, QUESTION_CALLER | QUESTION_POLICY | (question.user ? QUESTION_RIGHTS : 0));
+	cr_assert_eq(wants, INQUIRY_CALLER | INQUIRY_POLICY | (question.user ? INQUIRY_RIGHTS : 0));
 	cr_assert_eq(question.search, !question.user);
 	return question.user;
 }
@@ -45,21 +45,21 @@ Test(guess, about_an_unknown_key_nothing_is_guessed_and_about_a_known_one_its_la
 
 Test(guess, of_a_superuser_the_group_is_asked_about_first_and_no_rights)
 {
-	struct question question = question_of("key");
+	struct inquiry question = question_of("key");
 
 	guess_learn_superuser(&table, &question, group);
-	cr_assert_eq(guess_ask(&table, &question), QUESTION_CALLER | QUESTION_POLICY);
+	cr_assert_eq(guess_ask(&table, &question), INQUIRY_CALLER | INQUIRY_POLICY);
 	cr_assert(question.search);
 	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
 }
 
 Test(guess, of_an_access_token_all_else_waits_until_it_is_found)
 {
-	struct question question = question_of("key");
+	struct inquiry question = question_of("key");
 
 	question.user = 7;
 	guess_learn_rights(&table, &question, group, true);
-	cr_assert_eq(guess_ask(&table, &question), QUESTION_CALLER);
+	cr_assert_eq(guess_ask(&table, &question), INQUIRY_CALLER);
 	cr_assert_eq(question.user, 7);
 	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
 }

@@ -37,7 +37,7 @@ static void assert_error(enum status status, const struct request *request, cons
 
 static void assert_name(const char *name, const char *json)
 {
-	struct answer_policy policy = {.name = name, .bound_to = "0"};
+	struct event_matcher policy = {.name = name, .bound_to = "0"};
 	struct buffer body = {0};
 	uuid_t pk = {0};
 
@@ -49,7 +49,7 @@ static void assert_name(const char *name, const char *json)
 
 Test(response, a_policy_is_compact_json_in_the_serializers_order)
 {
-	struct answer_policy policy = {
+	struct event_matcher policy = {
 		.name = "n", .bound_to = "12", .action = "login", .client_ip = "", .execution_logging = true};
 	struct buffer body = {0};
 	uuid_t pk;

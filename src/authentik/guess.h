@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Guesses who a key's holder is and why they may see all, from what was true the last time, to ask less. */
-#ifndef API_GUESS_H
-#define API_GUESS_H
+#ifndef AUTHENTIK_GUESS_H
+#define AUTHENTIK_GUESS_H
 
-#include "postgres/batch.h"
+#include "authentik/inquiry.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,17 +37,17 @@ struct guess_table {
  * access token's holder no more than that no API token has the key. Every GUESS_USES-th time nothing is
  * guessed, so that one who has become a superuser by a group of their own is found out.
  */
-unsigned guess_ask(struct guess_table *table, struct question *question);
+unsigned guess_ask(struct guess_table *table, struct inquiry *inquiry);
 
 /* The holder of the question's key has turned out to be a superuser by this group of their own. */
 void guess_learn_superuser(
-	struct guess_table *table, const struct question *question, const uuid_t superuser_by);
+	struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by);
 
 /*
  * The rights of the question's user had to be asked for; superuser_by is the group that was found to be why
  * they may see all, or nil: what the question named stays the guess then.
  */
-void guess_learn_rights(struct guess_table *table, const struct question *question, const uuid_t superuser_by,
+void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by,
 	bool access_token);
 
 #endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* What users may see: each user once, with the range of the policies that are asked about for them. */
+#include "authentik/rights.h"
+
+#include "authentik/facts.h"
+#include "postgres/array.h"
+
+#include <endian.h>
+
+enum { N, ALL, GRANTED, ANY, SUPERUSER_BY, COLUMNS };
+
+static bool same_user(const struct question *a, const struct question *b)
+{
+	return inquiry_of_const(a)->user == inquiry_of_const(b)->user;
+}
+
+static void append_number(struct buffer *buffer, unsigned number)
+{
+	uint32_t bytes = htobe32(number);
+
+	array_append(buffer, &bytes, sizeof(bytes));
+}
+
+/* Appends the policies that are asked about for the user at this place; returns how many. */
+static unsigned append_policies(struct buffer *buffer, const struct batch_part *part, unsigned user)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < part->batch->count; i++) {
+		struct question *question = part->batch->members[i];
+
+		if (!(question->wants & INQUIRY_RIGHTS) || question->place[STATEMENT_RIGHTS] != user)
+			continue;
+		array_append(buffer, inquiry_of(question)->policy, sizeof(uuid_t));
+		inquiry_of(question)->user_policy = count++;
+	}
+	return count;
+}
+
+static unsigned count_askers(const struct batch *batch)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < batch->count; i++)
+		count += (batch->members[i]->wants & INQUIRY_RIGHTS) != 0;
+	return count;
+}
+
+static int encode(struct buffer *parameters, struct batch_part *part, const void *of_session)
+{
+	const struct facts *facts = of_session;
+	const uint32_t permission = htobe32((uint32_t)facts->permission);
+	unsigned first = 1;
+
+	array_start(&parameters[0], ARRAY_INT4, part->count);
+	array_start(&parameters[1], ARRAY_UUID, part->count);
+	array_start(&parameters[2], ARRAY_INT4, part->count);
+	array_start(&parameters[3], ARRAY_INT4, part->count);
+	array_start(&parameters[4], ARRAY_UUID, count_askers(part->batch));
+	buffer_clear(&parameters[5]);
+	if (facts->permission)
+		buffer_append(&parameters[5], &permission, sizeof(permission));
+	for (unsigned i = 0; i < part->count; i++) {
+		const struct inquiry *inquiry = inquiry_of(part->of[i]);
+		unsigned count = append_policies(&parameters[4], part, i);
+
+		append_number(&parameters[0], (unsigned)inquiry->user);
+		array_append(&parameters[1], inquiry->superuser_by, sizeof(uuid_t));
+		append_number(&parameters[2], first);
+		append_number(&parameters[3], first + count - 1);
+		first += count;
+	}
+	return 6;
+}
+
+const struct statement rights_statement = {
+	.name = "rights", .columns = COLUMNS, .complete = true, .same = same_user, .encode = encode};
+
+/* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
+struct rights rights_read(const struct answer *answer, const struct inquiry *inquiry)
+{
+	struct rights rights = {0};
+	size_t at = 1 + 2 * (size_t)inquiry->user_policy;
+	const PGresult *rows;
+	int row = batch_row(answer, &inquiry->question, STATEMENT_RIGHTS, &rows);
+
+	rights.sees_all = *PQgetvalue(rows, row, ALL) == 't';
+	if (!PQgetisnull(rows, row, SUPERUSER_BY))
+		rights.sees_all |= uuid_parse(PQgetvalue(rows, row, SUPERUSER_BY), rights.superuser_by) == 0;
+	rights.sees_any = *PQgetvalue(rows, row, ANY) == 't';
+	rights.granted =
+		at < (size_t)PQgetlength(rows, row, GRANTED) && PQgetvalue(rows, row, GRANTED)[at] == 't';
+	return rights;
+}
