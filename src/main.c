@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings into a role: a pool of FastCGI workers, one worker on descriptor 0, one CGI request, or a check.
  */
-#include "authentik/kinds.h"
+#include "authentik/catalogue.h"
 #include "base/log.h"
 #include "base/settings.h"
 #include "fastcgi/listener.h"
@@ -24,7 +24,7 @@ static int usage_error(const char *error)
 
 static int check(const struct settings *settings)
 {
-	const struct session_kind *const kinds[] = {&kinds_common, &kinds_slow};
+	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
 	const char *warning;
 	struct session session;
 
@@ -70,8 +70,9 @@ static int serve(const struct settings *settings)
 		return worker_run(settings, STDIN_FILENO);
 	if (getenv("GATEWAY_INTERFACE"))
 		return cgi_run(settings);
-	return usage_error("nothing to listen on: give --listen, a socket from systemd, a listening "
-			   "descriptor 0, or a CGI request");
+	return usage_error(
+	    "nothing to listen on: give --listen, a socket from systemd, a listening "
+	    "descriptor 0, or a CGI request");
 }
 
 int main(int argc, char **argv)

@@ -13,7 +13,8 @@ static bool same_key(const struct question *a, const struct question *b)
 {
 	const struct inquiry *one = inquiry_of_const(a), *other = inquiry_of_const(b);
 
-	return one->key_length == other->key_length && memcmp(one->key, other->key, one->key_length) == 0;
+	return one->key_length == other->key_length &&
+	       memcmp(one->key, other->key, one->key_length) == 0;
 }
 
 static int encode_keys(struct buffer *parameters, struct batch_part *part, const void *facts)
@@ -21,8 +22,8 @@ static int encode_keys(struct buffer *parameters, struct batch_part *part, const
 	(void)facts;
 	array_start(&parameters[0], ARRAY_TEXT, part->count);
 	for (unsigned i = 0; i < part->count; i++)
-		array_append(
-			&parameters[0], inquiry_of(part->of[i])->key, inquiry_of(part->of[i])->key_length);
+		array_append(&parameters[0], inquiry_of(part->of[i])->key,
+		    inquiry_of(part->of[i])->key_length);
 	return 1;
 }
 
@@ -39,9 +40,9 @@ static int encode_callers(struct buffer *parameters, struct batch_part *part, co
 }
 
 const struct statement caller_statement = {
-	.name = "caller", .columns = COLUMNS, .same = same_key, .encode = encode_callers};
+    .name = "caller", .columns = COLUMNS, .same = same_key, .encode = encode_callers};
 const struct statement caller_token_statement = {
-	.name = "access_token", .columns = COLUMNS, .same = same_key, .encode = encode_keys};
+    .name = "access_token", .columns = COLUMNS, .same = same_key, .encode = encode_keys};
 
 /* Mostly it is the expected one, and need not be parsed. */
 static bool read_group(const PGresult *rows, int row, const uuid_t expected, uuid_t group)
@@ -58,8 +59,8 @@ static bool read_group(const PGresult *rows, int row, const uuid_t expected, uui
 	return true;
 }
 
-bool caller_read(
-	struct caller *caller, const struct answer *answer, const struct inquiry *inquiry, unsigned index)
+bool caller_read(struct caller *caller, const struct answer *answer, const struct inquiry *inquiry,
+    unsigned index)
 {
 	const PGresult *rows;
 	int row = batch_row(answer, &inquiry->question, index, &rows);
@@ -67,8 +68,8 @@ bool caller_read(
 	if (row < 0)
 		return false;
 	*caller = (struct caller){.user = atoi(PQgetvalue(rows, row, USER)),
-		.active = *PQgetvalue(rows, row, ACTIVE) == 't',
-		.service = *PQgetvalue(rows, row, SERVICE) == 't'};
+	    .active = *PQgetvalue(rows, row, ACTIVE) == 't',
+	    .service = *PQgetvalue(rows, row, SERVICE) == 't'};
 	caller->superuser = read_group(rows, row, inquiry->superuser_by, caller->superuser_by);
 	return true;
 }

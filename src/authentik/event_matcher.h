@@ -15,6 +15,6 @@ extern const struct statement event_matcher_statement;
 
 /* Reads the inquiry's policy. False where there is none. */
 bool event_matcher_read(
-	struct event_matcher *policy, const struct answer *answer, const struct inquiry *inquiry);
+    struct event_matcher *policy, const struct answer *answer, const struct inquiry *inquiry);
 
 #endif

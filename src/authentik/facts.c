@@ -19,10 +19,10 @@ static int encode(struct buffer *parameters, struct batch_part *part, const void
 }
 
 const struct statement facts_statement = {
-	.name = "facts", .columns = COLUMNS, .complete = true, .same = same, .encode = encode};
+    .name = "facts", .columns = COLUMNS, .complete = true, .same = same, .encode = encode};
 
 struct facts facts_read(const PGresult *rows)
 {
 	return (struct facts){.permission = atoi(PQgetvalue(rows, 0, PERMISSION)),
-		.token_index = *PQgetvalue(rows, 0, TOKEN_INDEX) == 't'};
+	    .token_index = *PQgetvalue(rows, 0, TOKEN_INDEX) == 't'};
 }

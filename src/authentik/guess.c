@@ -35,24 +35,16 @@ static void remember(struct guess_table *table, const struct guess *guess)
 	*place = *guess;
 }
 
-unsigned guess_ask(struct guess_table *table, struct inquiry *inquiry)
+const struct guess *guess_find(struct guess_table *table, const struct inquiry *inquiry)
 {
 	uint64_t hash = hash_of(inquiry);
 	struct guess *guess = guess_with(set_of(table, hash), hash);
-	bool known = guess && ++guess->uses % GUESS_USES != 0;
 
-	inquiry->user = known ? guess->user : 0;
-	inquiry->search = !inquiry->user;
-	uuid_clear(inquiry->superuser_by);
-	if (known)
-		uuid_copy(inquiry->superuser_by, guess->superuser_by);
-	if (!inquiry->user)
-		return INQUIRY_CALLER | INQUIRY_POLICY;
-	return guess->access_token ? INQUIRY_CALLER : INQUIRY_CALLER | INQUIRY_POLICY | INQUIRY_RIGHTS;
+	return guess && ++guess->uses % GUESS_USES != 0 ? guess : NULL;
 }
 
 void guess_learn_superuser(
-	struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by)
+    struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by)
 {
 	struct guess guess = {.hash = hash_of(inquiry)};
 
@@ -60,11 +52,13 @@ void guess_learn_superuser(
 	remember(table, &guess);
 }
 
-void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by,
-	bool access_token)
+void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry,
+    const uuid_t superuser_by, bool access_token)
 {
-	struct guess guess = {.hash = hash_of(inquiry), .user = inquiry->user, .access_token = access_token};
+	struct guess guess = {
+	    .hash = hash_of(inquiry), .user = inquiry->user, .access_token = access_token};
 
-	uuid_copy(guess.superuser_by, uuid_is_null(superuser_by) ? inquiry->superuser_by : superuser_by);
+	uuid_copy(
+	    guess.superuser_by, uuid_is_null(superuser_by) ? inquiry->superuser_by : superuser_by);
 	remember(table, &guess);
 }

@@ -32,22 +32,20 @@ struct guess_table {
 };
 
 /*
- * Sets the question's user, superuser_by and search from the guess for its key. Returns what is to be asked
- * first: the caller and the policy; along with them the rights, where a user is guessed who needs them; of an
- * access token's holder no more than that no API token has the key. Every GUESS_USES-th time nothing is
+ * What is guessed of the inquiry's key, or NULL; valid until the next learning. Every GUESS_USES-th time nothing is
  * guessed, so that one who has become a superuser by a group of their own is found out.
  */
-unsigned guess_ask(struct guess_table *table, struct inquiry *inquiry);
+const struct guess *guess_find(struct guess_table *table, const struct inquiry *inquiry);
 
-/* The holder of the question's key has turned out to be a superuser by this group of their own. */
+/* The holder of the inquiry's key has turned out to be a superuser by this group of their own. */
 void guess_learn_superuser(
-	struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by);
+    struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by);
 
 /*
- * The rights of the question's user had to be asked for; superuser_by is the group that was found to be why
- * they may see all, or nil: what the question named stays the guess then.
+ * The rights of the inquiry's user had to be asked for; superuser_by is the group that was found to be why
+ * they may see all, or nil: what the inquiry named stays the guess then.
  */
-void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by,
-	bool access_token);
+void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry,
+    const uuid_t superuser_by, bool access_token);
 
 #endif

@@ -7,15 +7,22 @@
 
 #include <uuid/uuid.h>
 
-/* The places of the statements in the set, in the order in which a batch sends them. */
-enum { STATEMENT_FACTS, STATEMENT_CALLER, STATEMENT_ACCESS_TOKEN, STATEMENT_POLICY, STATEMENT_RIGHTS };
+/* The places of the statements in the set (catalogue.c), in the order in which a batch sends them. */
+enum {
+	STATEMENT_FACTS,
+	STATEMENT_CALLER,
+	STATEMENT_ACCESS_TOKEN,
+	STATEMENT_POLICY,
+	STATEMENT_RIGHTS
+};
 
 /* What an inquiry wants; several at once are answered together. */
 enum inquiry_wants {
-	INQUIRY_CALLER = 1 << STATEMENT_CALLER,             /* who holds the API key (caller.sql) */
-	INQUIRY_ACCESS_TOKEN = 1 << STATEMENT_ACCESS_TOKEN, /* who holds the access token, slow lane only */
-	INQUIRY_POLICY = 1 << STATEMENT_POLICY,             /* the policy (policy.sql) */
-	INQUIRY_RIGHTS = 1 << STATEMENT_RIGHTS              /* what the user may see (rights.sql) */
+	INQUIRY_CALLER = 1 << STATEMENT_CALLER, /* who holds the API key (caller.sql) */
+	INQUIRY_ACCESS_TOKEN =
+	    1 << STATEMENT_ACCESS_TOKEN,        /* who holds the access token, slow lane only */
+	INQUIRY_POLICY = 1 << STATEMENT_POLICY, /* the policy (policy.sql) */
+	INQUIRY_RIGHTS = 1 << STATEMENT_RIGHTS  /* what the user may see (rights.sql) */
 };
 
 /* The asker keeps the key's bytes. */
@@ -23,12 +30,12 @@ struct inquiry {
 	struct question question;
 	const unsigned char *key; /* printable ASCII */
 	size_t key_length;
-	uuid_t policy;
+	uuid_t object; /* whose row is asked for */
 	int user;
 	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
-	bool search;         /* of a caller: where that is not why, look at all groups of the user */
+	bool search; /* of a caller: where that is not why, look at all groups of the user */
 	unsigned
-		user_policy; /* set by rights: of the user's policies in the batch, which one is this one's */
+	    user_object; /* set by rights: of the user's objects in the batch, which one is this one's */
 };
 
 /* The inquiry that a question is embedded in. */
@@ -43,7 +50,5 @@ static inline const struct inquiry *inquiry_of_const(const struct question *aske
 	return (const struct inquiry *)(const void *)((const char *)asked -
 						      offsetof(struct inquiry, question));
 }
-
-extern const struct statement *const inquiry_statements[];
 
 #endif

@@ -29,10 +29,11 @@ static unsigned append_policies(struct buffer *buffer, const struct batch_part *
 	for (unsigned i = 0; i < part->batch->count; i++) {
 		struct question *question = part->batch->members[i];
 
-		if (!(question->wants & INQUIRY_RIGHTS) || question->place[STATEMENT_RIGHTS] != user)
+		if (!(question->wants & INQUIRY_RIGHTS) ||
+		    question->place[STATEMENT_RIGHTS] != user)
 			continue;
-		array_append(buffer, inquiry_of(question)->policy, sizeof(uuid_t));
-		inquiry_of(question)->user_policy = count++;
+		array_append(buffer, inquiry_of(question)->object, sizeof(uuid_t));
+		inquiry_of(question)->user_object = count++;
 	}
 	return count;
 }
@@ -74,21 +75,22 @@ static int encode(struct buffer *parameters, struct batch_part *part, const void
 }
 
 const struct statement rights_statement = {
-	.name = "rights", .columns = COLUMNS, .complete = true, .same = same_user, .encode = encode};
+    .name = "rights", .columns = COLUMNS, .complete = true, .same = same_user, .encode = encode};
 
 /* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
 struct rights rights_read(const struct answer *answer, const struct inquiry *inquiry)
 {
 	struct rights rights = {0};
-	size_t at = 1 + 2 * (size_t)inquiry->user_policy;
+	size_t at = 1 + 2 * (size_t)inquiry->user_object;
 	const PGresult *rows;
 	int row = batch_row(answer, &inquiry->question, STATEMENT_RIGHTS, &rows);
 
 	rights.sees_all = *PQgetvalue(rows, row, ALL) == 't';
 	if (!PQgetisnull(rows, row, SUPERUSER_BY))
-		rights.sees_all |= uuid_parse(PQgetvalue(rows, row, SUPERUSER_BY), rights.superuser_by) == 0;
+		rights.sees_all |=
+		    uuid_parse(PQgetvalue(rows, row, SUPERUSER_BY), rights.superuser_by) == 0;
 	rights.sees_any = *PQgetvalue(rows, row, ANY) == 't';
-	rights.granted =
-		at < (size_t)PQgetlength(rows, row, GRANTED) && PQgetvalue(rows, row, GRANTED)[at] == 't';
+	rights.granted = at < (size_t)PQgetlength(rows, row, GRANTED) &&
+			 PQgetvalue(rows, row, GRANTED)[at] == 't';
 	return rights;
 }

@@ -8,7 +8,8 @@
 struct rights {
 	bool sees_all, sees_any; /* of the user */
 	bool granted;            /* this policy, to this user */
-	uuid_t superuser_by;     /* the group that was found to be why, itself or an ancestor; nil: none */
+	uuid_t
+	    superuser_by; /* the group that was found to be why, itself or an ancestor; nil: none */
 };
 
 extern const struct statement rights_statement;

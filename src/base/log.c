@@ -59,7 +59,7 @@ static size_t prefix(char *to, enum log_level level)
 	gmtime_r(&now.tv_sec, &utc);
 	length = strftime(to, PREFIX_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
 	return length + (size_t)snprintf(to + length, PREFIX_SIZE - length, ".%03ldZ %s %d ",
-				now.tv_nsec / 1000000, names[level], (int)getpid());
+			    now.tv_nsec / 1000000, names[level], (int)getpid());
 }
 
 /* Whoever reads standard error may have stopped, and must not stop us: what has no room is lost. The
@@ -91,13 +91,13 @@ static void write_line(enum log_level level, const char *format, va_list argumen
 		atomic_fetch_add(&lost, 1);
 }
 
-#define DEFINE_LEVEL(function, level)                                                                        \
-	void function(const char *format, ...)                                                               \
-	{                                                                                                    \
-		va_list arguments;                                                                           \
-		va_start(arguments, format);                                                                 \
-		write_line(level, format, arguments);                                                        \
-		va_end(arguments);                                                                           \
+#define DEFINE_LEVEL(function, level)                                                              \
+	void function(const char *format, ...)                                                     \
+	{                                                                                          \
+		va_list arguments;                                                                 \
+		va_start(arguments, format);                                                       \
+		write_line(level, format, arguments);                                              \
+		va_end(arguments);                                                                 \
 	}
 
 DEFINE_LEVEL(log_error, LOG_LEVEL_ERROR)

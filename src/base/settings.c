@@ -83,10 +83,11 @@ static bool assign(struct settings *settings, const struct setting *row, const c
 	return true;
 }
 
-static bool refuse(char *error, size_t size, const char *place, const struct setting *row, const char *value)
+static bool refuse(
+    char *error, size_t size, const char *place, const struct setting *row, const char *value)
 {
-	snprintf(error, size, "%s: %s is to be %s, not \"%s\"", place, row->name, value_form(row->kind),
-		value);
+	snprintf(error, size, "%s: %s is to be %s, not \"%s\"", place, row->name,
+	    value_form(row->kind), value);
 	return false;
 }
 
@@ -107,7 +108,8 @@ static char *trim(char *text)
 	return text + strspn(text, " \t");
 }
 
-static bool load_line(struct settings *settings, char *line, const char *place, char *error, size_t size)
+static bool load_line(
+    struct settings *settings, char *line, const char *place, char *error, size_t size)
 {
 	const struct setting *row;
 	char *name = trim(line), *value = strchr(name, '=');
@@ -198,7 +200,8 @@ struct command_line {
 	enum settings_action action;
 };
 
-static bool read_command_line(struct command_line *line, int argc, char **argv, char *error, size_t size)
+static bool read_command_line(
+    struct command_line *line, int argc, char **argv, char *error, size_t size)
 {
 	struct option options[OPTION_VERSION + 2];
 	char names[ROWS][64];
@@ -209,8 +212,9 @@ static bool read_command_line(struct command_line *line, int argc, char **argv, 
 	optind = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
 		if (option == '?') {
-			snprintf(error, size, "command line: %s is no option, or its value is missing",
-				argv[optind - 1]);
+			snprintf(error, size,
+			    "command line: %s is no option, or its value is missing",
+			    argv[optind - 1]);
 			return false;
 		}
 		if (option < ROWS)
@@ -228,7 +232,7 @@ static bool read_command_line(struct command_line *line, int argc, char **argv, 
 }
 
 static bool load_command_line(
-	struct settings *settings, const struct command_line *line, char *error, size_t size)
+    struct settings *settings, const struct command_line *line, char *error, size_t size)
 {
 	for (size_t i = 0; i < ROWS; i++)
 		if (line->values[i] && !assign(settings, &table[i], line->values[i]))
@@ -243,9 +247,9 @@ static bool validate(const struct settings *settings, char *error, size_t size)
 
 	if (length && (settings->base_path[0] != '/' || settings->base_path[length - 1] == '/')) {
 		snprintf(error, size,
-			"base_path is to be empty, or to start with a slash and not to end in one, not "
-			"\"%s\"",
-			settings->base_path);
+		    "base_path is to be empty, or to start with a slash and not to end in one, not "
+		    "\"%s\"",
+		    settings->base_path);
 		return false;
 	}
 	if (!*settings->schema) {
@@ -263,9 +267,11 @@ static void choose_workers(struct settings *settings)
 		settings->workers = cores < 1 ? 1 : cores > 4 ? 4 : (uint64_t)cores;
 }
 
-enum settings_action settings_load(struct settings *settings, int argc, char **argv, char *error, size_t size)
+enum settings_action settings_load(
+    struct settings *settings, int argc, char **argv, char *error, size_t size)
 {
-	struct command_line line = {.config = getenv("EVENT_MATCHER_CONFIG"), .action = SETTINGS_RUN};
+	struct command_line line = {
+	    .config = getenv("EVENT_MATCHER_CONFIG"), .action = SETTINGS_RUN};
 	bool good = true;
 
 	*settings = (struct settings){0};
@@ -280,8 +286,8 @@ enum settings_action settings_load(struct settings *settings, int argc, char **a
 	if (line.action == SETTINGS_HELP || line.action == SETTINGS_VERSION)
 		return line.action;
 	if ((line.config && *line.config && !load_file(settings, line.config, error, size)) ||
-		!load_environment(settings, error, size) ||
-		!load_command_line(settings, &line, error, size) || !validate(settings, error, size))
+	    !load_environment(settings, error, size) ||
+	    !load_command_line(settings, &line, error, size) || !validate(settings, error, size))
 		return SETTINGS_INVALID;
 	choose_workers(settings);
 	return line.action;
@@ -306,12 +312,12 @@ void settings_print_help(FILE *stream)
 	      "  --version         print the version\n\n"
 	      "Settings (in a file: listen_mode = 0660; in the environment: "
 	      "EVENT_MATCHER_LISTEN_MODE=0660):\n",
-		stream);
+	    stream);
 	for (size_t i = 0; i < ROWS; i++) {
 		fputs("  --", stream);
 		for (const char *c = table[i].name; *c; c++)
 			fputc(*c == '_' ? '-' : *c, stream);
 		fprintf(stream, "=%s\n        %s\n", *table[i].initial ? table[i].initial : "...",
-			table[i].help);
+		    table[i].help);
 	}
 }

@@ -14,8 +14,10 @@ struct unit {
 	uint64_t factor;
 };
 
-static const struct unit durations[] = {{"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
-static const struct unit sizes[] = {{"", 1}, {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
+static const struct unit durations[] = {
+    {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
+static const struct unit sizes[] = {
+    {"", 1}, {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 static const struct unit counts[] = {{"", 1}, {NULL, 0}};
 static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
 

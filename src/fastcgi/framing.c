@@ -23,7 +23,7 @@ static void borrow(struct framing *framing, struct buffer *out)
 }
 
 static enum framing_event refuse(
-	struct framing *framing, struct buffer *out, unsigned id, unsigned status, bool last)
+    struct framing *framing, struct buffer *out, unsigned id, unsigned status, bool last)
 {
 	borrow(framing, out);
 	record_append_end(out, id, status);
@@ -31,7 +31,7 @@ static enum framing_event refuse(
 }
 
 static enum framing_event begin(struct framing *framing, const struct record *record,
-	const unsigned char *content, struct buffer *out)
+    const unsigned char *content, struct buffer *out)
 {
 	struct record_begin begin = record_decode_begin(content);
 
@@ -48,7 +48,7 @@ static enum framing_event begin(struct framing *framing, const struct record *re
 }
 
 static enum framing_event take_parameters(
-	struct framing *framing, const struct record *record, const unsigned char *content)
+    struct framing *framing, const struct record *record, const unsigned char *content)
 {
 	if (!record->content_length) {
 		framing->phase = FRAMING_BODY;
@@ -57,34 +57,37 @@ static enum framing_event take_parameters(
 	if (!framing->parameters.length)
 		buffer_borrow(&framing->parameters, framing->pool);
 	buffer_append(&framing->parameters, content, record->content_length);
-	return framing->parameters.failed ? broken(framing, "no memory for its parameters") : FRAMING_NOTHING;
+	return framing->parameters.failed ? broken(framing, "no memory for its parameters")
+					  : FRAMING_NOTHING;
 }
 
 /* The variables that a web server may ask for (FastCGI 1.0, section 4.1), and no others. */
 static enum framing_event answer_values(
-	struct framing *framing, const unsigned char *content, size_t length, struct buffer *out)
+    struct framing *framing, const unsigned char *content, size_t length, struct buffer *out)
 {
 	const struct {
 		const char *name;
 		uint64_t value;
 	} known[] = {{FCGI_MAX_CONNS, framing->limits->connections},
-		{FCGI_MAX_REQS, framing->limits->requests}, {FCGI_MPXS_CONNS, 0}};
+	    {FCGI_MAX_REQS, framing->limits->requests}, {FCGI_MPXS_CONNS, 0}};
 	struct parameter asked[PARAMETERS_MAX];
 	struct buffer values = {0};
 	char number[24];
 	size_t count;
 
-	if (record_parse_parameters(content, length, asked, PARAMETERS_MAX, &count) != PARAMETERS_GOOD)
+	if (record_parse_parameters(content, length, asked, PARAMETERS_MAX, &count) !=
+	    PARAMETERS_GOOD)
 		return broken(framing, "a malformed FCGI_GET_VALUES");
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < sizeof(known) / sizeof(known[0]); k++)
 			if (asked[i].name_length == strlen(known[k].name) &&
-				memcmp(asked[i].name, known[k].name, asked[i].name_length) == 0) {
+			    memcmp(asked[i].name, known[k].name, asked[i].name_length) == 0) {
 				snprintf(number, sizeof(number), "%" PRIu64, known[k].value);
 				record_append_parameter(&values, known[k].name, number);
 			}
 	borrow(framing, out);
-	record_append(out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, values.data, values.length);
+	record_append(
+	    out, FCGI_GET_VALUES_RESULT, FCGI_NULL_REQUEST_ID, values.data, values.length);
 	buffer_free(&values);
 	return FRAMING_ANSWERED;
 }
@@ -112,7 +115,8 @@ static enum use use_of(struct framing *framing, const struct record *record)
 	if (record->id == FCGI_NULL_REQUEST_ID) {
 		if (record->type == FCGI_GET_VALUES)
 			return record->content_length <= VALUES_MAX_SIZE ? WHOLE : REFUSE;
-		return record->type >= FCGI_BEGIN_REQUEST && record->type <= FCGI_DATA ? REFUSE : HEADER;
+		return record->type >= FCGI_BEGIN_REQUEST && record->type <= FCGI_DATA ? REFUSE
+										       : HEADER;
 	}
 	if (record->type == FCGI_BEGIN_REQUEST)
 		return record->content_length == RECORD_BEGIN_SIZE ? WHOLE : REFUSE;
@@ -128,7 +132,7 @@ static enum use use_of(struct framing *framing, const struct record *record)
 }
 
 static enum framing_event act(struct framing *framing, const struct record *record,
-	const unsigned char *content, struct buffer *out)
+    const unsigned char *content, struct buffer *out)
 {
 	if (record->id == FCGI_NULL_REQUEST_ID) {
 		if (record->type == FCGI_GET_VALUES)
@@ -147,8 +151,8 @@ static enum framing_event act(struct framing *framing, const struct record *reco
 	return FRAMING_ENDED;
 }
 
-enum framing_event framing_take(
-	struct framing *framing, const unsigned char *bytes, size_t length, size_t *taken, struct buffer *out)
+enum framing_event framing_take(struct framing *framing, const unsigned char *bytes, size_t length,
+    size_t *taken, struct buffer *out)
 {
 	struct record record;
 	enum use use;
@@ -166,16 +170,18 @@ enum framing_event framing_take(
 		return FRAMING_MORE;
 	*taken = RECORD_HEADER_SIZE + (use == WHOLE ? record.content_length : 0);
 	framing->skip = RECORD_HEADER_SIZE + record.content_length + record.padding_length - *taken;
-	return use == IGNORE ? FRAMING_NOTHING : act(framing, &record, bytes + RECORD_HEADER_SIZE, out);
+	return use == IGNORE ? FRAMING_NOTHING
+			     : act(framing, &record, bytes + RECORD_HEADER_SIZE, out);
 }
 
-enum parameters_status framing_parse(const struct framing *framing, struct parameter *pairs, size_t *count)
+enum parameters_status framing_parse(
+    const struct framing *framing, struct parameter *pairs, size_t *count)
 {
 	assert(framing->phase == FRAMING_BODY);
 	*count = 0;
 	return framing->refused ? framing->refused
 				: record_parse_parameters(framing->parameters.data,
-					  framing->parameters.length, pairs, PARAMETERS_MAX, count);
+				      framing->parameters.length, pairs, PARAMETERS_MAX, count);
 }
 
 void framing_forget(struct framing *framing)

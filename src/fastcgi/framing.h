@@ -55,11 +55,12 @@ struct framing {
  * answers is appended to out.
  */
 enum framing_event framing_take(struct framing *framing, const unsigned char *bytes, size_t length,
-	size_t *taken, struct buffer *out);
+    size_t *taken, struct buffer *out);
 
 /* Reads the parameters that are complete into at most PARAMETERS_MAX pairs, which point into framing until
  * framing_forget. */
-enum parameters_status framing_parse(const struct framing *framing, struct parameter *pairs, size_t *count);
+enum parameters_status framing_parse(
+    const struct framing *framing, struct parameter *pairs, size_t *count);
 
 /* Hands the parameters' storage back. */
 void framing_forget(struct framing *framing);

@@ -22,7 +22,8 @@ static const char *unix_path(const struct settings *settings)
 {
 	size_t length = strlen(unix_prefix);
 
-	return strncmp(settings->listen, unix_prefix, length) == 0 ? settings->listen + length : NULL;
+	return strncmp(settings->listen, unix_prefix, length) == 0 ? settings->listen + length
+								   : NULL;
 }
 
 static int fail(int descriptor, char *error, size_t size, const char *doing, const char *what)
@@ -95,10 +96,10 @@ static int open_unix(const char *path, const struct settings *settings, char *er
 	if (!set_group(path, settings->listen_group)) {
 		unlink(path);
 		return fail(descriptor, error, size, "giving the unix socket to the group",
-			settings->listen_group);
+		    settings->listen_group);
 	}
 	if (chmod(path, (mode_t)settings->listen_mode) != 0 ||
-		listen(descriptor, (int)settings->listen_backlog) != 0) {
+	    listen(descriptor, (int)settings->listen_backlog) != 0) {
 		unlink(path);
 		return fail(descriptor, error, size, "listening on the unix socket", path);
 	}
@@ -112,7 +113,8 @@ static int listen_at(const struct addrinfo *address, int backlog)
 	if (descriptor < 0)
 		return -1;
 	setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 && listen(descriptor, backlog) == 0)
+	if (bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
+	    listen(descriptor, backlog) == 0)
 		return descriptor;
 	cause = errno;
 	close(descriptor);
@@ -144,21 +146,23 @@ static int open_tcp(const struct settings *settings, char *error, size_t size)
 	int descriptor = -1, result;
 
 	if ((size_t)snprintf(text, sizeof(text), "%s", settings->listen) >= sizeof(text) ||
-		!split_host(text, &host, &port)) {
-		snprintf(
-			error, size, "listen is to be unix:/path or host:port, not \"%s\"", settings->listen);
+	    !split_host(text, &host, &port)) {
+		snprintf(error, size, "listen is to be unix:/path or host:port, not \"%s\"",
+		    settings->listen);
 		return -1;
 	}
 	result = getaddrinfo(host, port, &hints, &found);
 	if (result != 0) {
-		snprintf(error, size, "looking up the address %s to listen on: %s", settings->listen,
-			gai_strerror(result));
+		snprintf(error, size, "looking up the address %s to listen on: %s",
+		    settings->listen, gai_strerror(result));
 		return -1;
 	}
-	for (struct addrinfo *address = found; address && descriptor < 0; address = address->ai_next)
+	for (struct addrinfo *address = found; address && descriptor < 0;
+	     address = address->ai_next)
 		descriptor = listen_at(address, (int)settings->listen_backlog);
 	freeaddrinfo(found);
-	return descriptor < 0 ? fail(-1, error, size, "listening on", settings->listen) : descriptor;
+	return descriptor < 0 ? fail(-1, error, size, "listening on", settings->listen)
+			      : descriptor;
 }
 
 int listener_open(const struct settings *settings, char *error, size_t size)
@@ -182,10 +186,11 @@ int listener_inherit(char *error, size_t size)
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
 	if (!listener_is(INHERITED) || fcntl(INHERITED, F_SETFD, FD_CLOEXEC) != 0 ||
-		fcntl(INHERITED, F_SETFL, fcntl(INHERITED, F_GETFL) | O_NONBLOCK) != 0) {
+	    fcntl(INHERITED, F_SETFL, fcntl(INHERITED, F_GETFL) | O_NONBLOCK) != 0) {
 		snprintf(error, size,
-			"taking the socket that LISTEN_FDS announces: descriptor %d is no listening socket",
-			INHERITED);
+		    "taking the socket that LISTEN_FDS announces: descriptor %d is no listening "
+		    "socket",
+		    INHERITED);
 		return -1;
 	}
 	return INHERITED;
@@ -196,7 +201,8 @@ bool listener_is(int descriptor)
 	int listening = 0;
 	socklen_t size = sizeof(listening);
 
-	return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+	return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 &&
+	       listening;
 }
 
 void listener_remove(const struct settings *settings)

@@ -15,6 +15,24 @@
 
 static void on_event(uv_poll_t *poll, int status, int events);
 
+/* What holds between two events. */
+static void peer_check(const struct peer *peer)
+{
+	const struct framing *framing = &peer->framing;
+
+	assert(peer->sent <= peer->out.length);
+	assert((peer->state == PEER_SENDING) == (peer->out.length > 0));
+	assert(peer->state != PEER_IDLE ||
+	       (framing->phase == FRAMING_NONE && !peer->in.length && !framing->skip));
+	assert(peer->state != PEER_WAITING || (framing->phase == FRAMING_DUE && peer->exchange));
+	assert(!peer->exchange || framing->phase == FRAMING_BODY || framing->phase == FRAMING_DUE);
+	assert(peer->state != PEER_LINGERING || peer->closing);
+	assert(
+	    peer->state != PEER_CLOSED || (!peer->exchange && !peer->in.data && !peer->out.data));
+	assert(list_empty(&peer->node) == (peer->state == PEER_CLOSED));
+	(void)framing;
+}
+
 /* The only place that changes the state. */
 static void set_state(struct peer *peer, enum peer_state state)
 {
@@ -34,12 +52,19 @@ static void watch(struct peer *peer, int events)
 	uv_poll_start(&peer->poll, events, on_event);
 }
 
+/* The open request is over. */
+static void close_request(struct peer *peer)
+{
+	framing_close(&peer->framing);
+	peer->exchange = NULL;
+	buffer_return(&peer->response, &peer->peers->pool);
+}
+
 static void cancel(struct peer *peer)
 {
 	void *exchange = peer->exchange;
 
-	framing_close(&peer->framing);
-	peer->exchange = NULL;
+	close_request(peer);
 	if (exchange)
 		peer->peers->handler.cancel(exchange);
 }
@@ -75,7 +100,7 @@ static void settle(struct peer *peer)
 {
 	enum peer_state state = PEER_IDLE;
 
-	if (peer->acting || peer->state > PEER_WAITING)
+	if (peer->state > PEER_WAITING)
 		return;
 	if (peer->framing.phase != FRAMING_NONE)
 		state = peer->framing.phase == FRAMING_DUE ? PEER_WAITING : PEER_RECEIVING;
@@ -93,9 +118,9 @@ static void all_sent(struct peer *peer)
 {
 	buffer_return(&peer->out, &peer->peers->pool);
 	peer->sent = 0;
-	if (!peer->last)
+	if (!peer->closing)
 		return;
-	if (!peer->unread) {
+	if (!peer->lingers) {
 		peer_close(peer, "its last reply is sent");
 		return;
 	}
@@ -108,7 +133,7 @@ static bool send_out(struct peer *peer)
 {
 	while (peer->sent < peer->out.length) {
 		ssize_t took = send(peer->descriptor, peer->out.data + peer->sent,
-			peer->out.length - peer->sent, MSG_NOSIGNAL);
+		    peer->out.length - peer->sent, MSG_NOSIGNAL);
 
 		if (took < 0 && errno == EINTR)
 			continue;
@@ -131,7 +156,8 @@ static void flush(struct peer *peer)
 		peer_close(peer, "no memory for its reply");
 	else if (send_out(peer))
 		all_sent(peer);
-	else if (peer->state != PEER_CLOSED && (peer->state != PEER_SENDING || peer->sent > before)) {
+	else if (peer->state != PEER_CLOSED &&
+		 (peer->state != PEER_SENDING || peer->sent > before)) {
 		set_state(peer, PEER_SENDING);
 		watch(peer, UV_WRITABLE);
 	}
@@ -154,56 +180,79 @@ static size_t size_of(const struct iovec *parts, int count)
 	return size;
 }
 
-void peer_reply(struct peer *peer, const struct iovec *parts, int count)
+/* The parts, or, where too much waits for slow readers already, what is said then. */
+static void append_reply(struct peer *peer, const struct iovec *parts, int count)
 {
 	struct peers *peers = peer->peers;
-	size_t before = peer->out.length;
 
-	assert(peer->framing.phase == FRAMING_DUE);
 	if (peers->unsent + size_of(parts, count) > peers->settings->max_unsent) {
-		log_warning("replying: %zu bytes, beside %zu that wait for slow readers, are more than "
-			    "max_unsent allows",
-			size_of(parts, count), peers->unsent);
+		log_warning("replying: %zu bytes, beside %zu that wait for slow readers, are more "
+			    "than max_unsent allows",
+		    size_of(parts, count), peers->unsent);
 		parts = &peers->handler.overloaded;
 		count = 1;
 	}
-	if (!before)
+	if (!peer->out.length)
 		buffer_borrow(&peer->out, &peers->pool);
 	record_append_stream(&peer->out, FCGI_STDOUT, peer->framing.id, parts, count);
 	record_append_end(&peer->out, peer->framing.id, FCGI_REQUEST_COMPLETE);
-	peer->last = !peer->framing.keep || peer->surplus;
-	peer->unread = peer->surplus;
-	framing_close(&peer->framing);
-	peer->exchange = NULL;
+}
+
+static void reply(struct peer *peer, const struct iovec *parts, int count)
+{
+	size_t before = peer->out.length;
+
+	assert(peer->framing.phase == FRAMING_DUE);
+	append_reply(peer, parts, count);
+	peer->closing = !peer->framing.keep || peer->over_limit;
+	peer->lingers = peer->over_limit;
+	close_request(peer);
 	send_since(peer, before);
+}
+
+void peer_reply(void *client, const struct iovec *parts, int count)
+{
+	struct peer *peer = client;
+
+	reply(peer, parts, count);
 	settle(peer);
+	peer_check(peer);
 }
 
 static void complete(struct peer *peer)
 {
-	const struct peer_handler *handler = &peer->peers->handler;
+	const struct handler *handler = &peer->peers->handler;
 	UNINITIALIZED struct parameter pairs[PARAMETERS_MAX];
 	size_t count;
 	enum parameters_status status = framing_parse(&peer->framing, pairs, &count);
 
-	if (!peer->surplus)
-		peer->exchange = handler->begin(handler->context, peer, status, pairs, count);
+	if (!peer->over_limit) {
+		buffer_borrow(&peer->response, &peer->peers->pool);
+		peer->exchange =
+		    handler->begin(handler->context, peer, status, pairs, count, &peer->response);
+	}
+	if (peer->exchange)
+		buffer_return(&peer->response, &peer->peers->pool);
 	framing_forget(&peer->framing);
 }
 
+/* Without an exchange the response is known: what was answered, or that there is no room. */
 static void end(struct peer *peer)
 {
-	const struct peer_handler *handler = &peer->peers->handler;
+	const struct handler *handler = &peer->peers->handler;
+	struct iovec response = {peer->response.data, peer->response.length};
 
 	if (peer->exchange)
 		handler->end(peer->exchange);
 	else
-		peer_reply(peer, &handler->overloaded, 1);
+		reply(peer,
+		    response.iov_len && !peer->response.failed ? &response : &handler->overloaded,
+		    1);
 }
 
-static void send_answer(struct peer *peer, size_t before, bool last)
+static void send_answer(struct peer *peer, size_t before, bool closing)
 {
-	peer->last = peer->unread = last;
+	peer->closing = peer->lingers = closing;
 	send_since(peer, before);
 }
 
@@ -216,7 +265,8 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 		break;
 	case FRAMING_PROGRESS:
 	case FRAMING_BEGUN:
-		set_state(peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */
+		set_state(
+		    peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */
 		break;
 	case FRAMING_COMPLETE:
 		complete(peer);
@@ -258,7 +308,8 @@ static size_t act_on(struct peer *peer, const unsigned char *bytes, size_t lengt
 }
 
 /* Keeps the bytes that were not taken for later. */
-static void keep_rest(struct peer *peer, bool kept, const unsigned char *rest, size_t taken, size_t left)
+static void keep_rest(
+    struct peer *peer, bool kept, const unsigned char *rest, size_t taken, size_t left)
 {
 	if (kept)
 		buffer_drop(&peer->in, taken);
@@ -284,9 +335,7 @@ static void received(struct peer *peer, const unsigned char *bytes, size_t lengt
 		bytes = peer->in.data;
 		length = peer->in.length;
 	}
-	peer->acting = true;
 	taken = act_on(peer, bytes, length);
-	peer->acting = false;
 	if (peer->state == PEER_CLOSED)
 		return;
 	keep_rest(peer, kept, bytes + taken, taken, length - taken);
@@ -329,6 +378,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 		resume(peer);
 	else if (events & UV_READABLE)
 		peer_receive(peer);
+	peer_check(peer);
 }
 
 bool peer_open(struct peers *peers, int descriptor)
@@ -345,7 +395,7 @@ bool peer_open(struct peers *peers, int descriptor)
 	peer->poll.data = peer;
 	peer->framing.limits = &peers->limits;
 	peer->framing.pool = &peers->pool;
-	peer->surplus = peers->open >= peers->settings->max_connections;
+	peer->over_limit = peers->open >= peers->settings->max_connections;
 	list_init(&peer->node);
 	peers->connections++;
 	peers->open++;

@@ -5,6 +5,7 @@
 #define FASTCGI_PEER_H
 
 #include "base/buffer.h"
+#include "base/handler.h"
 #include "base/list.h"
 #include "base/settings.h"
 #include "fastcgi/framing.h"
@@ -14,9 +15,7 @@
 #include <sys/uio.h>
 #include <uv.h>
 
-struct peer;
-
-/* Each state but the last is a list that the connection is in. */
+/* Each state but the last is a list that the connection is in; docs/design.md has the transitions. */
 enum peer_state {
 	PEER_IDLE,      /* no request open, not a byte of one received */
 	PEER_RECEIVING, /* a record or a request has begun and not ended */
@@ -26,28 +25,11 @@ enum peer_state {
 	PEER_CLOSED     /* waits for libuv to let go of it */
 };
 
-/*
- * What is asked of the program above. For each request begin is called once, when its parameters are
- * complete; the parameters are valid in that call only. Then either end is called, once, when its STDIN has
- * ended, and must sooner or later lead to one peer_reply; or cancel is called, at any time before
- * peer_reply: the client has gone or has aborted, and the peer handed to begin is not valid any more.
- */
-struct peer_handler {
-	/* Takes a request and returns its exchange, or NULL where there is no room for it: overloaded is the
-	 * reply. */
-	void *(*begin)(void *context, struct peer *peer, enum parameters_status status,
-		const struct parameter *parameters, size_t count);
-	void (*end)(void *exchange);
-	void (*cancel)(void *exchange);
-	void *context;
-	struct iovec overloaded; /* a whole CGI response */
-};
-
 /* What all connections share. Owned by the server, which sets the first group. */
 struct peers {
 	uv_loop_t *loop;
 	const struct settings *settings;
-	struct peer_handler handler;
+	struct handler handler;
 	struct framing_limits limits;
 	void (*closed)(struct peers *peers); /* one fewer is open */
 
@@ -61,22 +43,24 @@ struct peers {
 };
 
 /*
- * Between two requests in and out are empty and without storage.
+ * Between two requests in, out and response are empty and without storage.
  * out[0 .. sent) is sent, out[sent .. length) is not; unsent of the peers counts the latter.
  */
 struct peer {
 	uv_poll_t poll;
 	struct peers *peers;
 	struct list node; /* in the list of its state */
-	uint64_t since;   /* of the state, or of its last progress; milliseconds of the loop's clock */
+	uint64_t
+	    since; /* of the state, or of its last progress; milliseconds of the loop's clock */
 	int descriptor, events;
 	enum peer_state state;
-	bool surplus; /* one more than the limit: its first request is told so */
-	bool acting;  /* on what has come: the state is settled when that is done */
-	bool last;    /* what is in out is the last that is sent */
-	bool unread;  /* the peer may still be writing: linger after the last */
+	bool over_limit; /* one more than max_connections: its first request is told so */
+	bool closing;    /* after what is in out */
+	bool lingers;    /* before it closes: the peer may still be writing */
 	struct framing framing;
-	void *exchange; /* what handler.begin returned for the open request, until the reply or the cancel */
+	void *
+	    exchange; /* what handler.begin returned for the open request, until the reply or the cancel */
+	struct buffer response; /* what handler.begin answered the open request instead */
 	struct buffer in, out;
 	size_t sent;
 };
@@ -89,10 +73,10 @@ bool peer_open(struct peers *peers, int descriptor);
 void peer_receive(struct peer *peer);
 
 /*
- * Answers the open request with the bytes of the parts, a CGI response, in order, and closes the connection
- * or makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
+ * Answers the open request of a struct peer (see handler_reply), never in a call of the handler, and closes the
+ * connection or makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
  */
-void peer_reply(struct peer *peer, const struct iovec *parts, int count);
+void peer_reply(void *client, const struct iovec *parts, int count);
 
 /* Closes the connection, cancels what is open on it, and says why in the log. Harmless on a closed one. */
 void peer_close(struct peer *peer, const char *reason);

@@ -33,8 +33,8 @@ struct record_begin record_decode_begin(const unsigned char content[RECORD_BEGIN
 	FCGI_BeginRequestBody raw;
 
 	memcpy(&raw, content, sizeof(raw));
-	return (struct record_begin){
-		.role = decode16(raw.roleB1, raw.roleB0), .keep_connection = raw.flags & FCGI_KEEP_CONN};
+	return (struct record_begin){.role = decode16(raw.roleB1, raw.roleB0),
+	    .keep_connection = raw.flags & FCGI_KEEP_CONN};
 }
 
 /* A length takes one byte up to 127, else four whose first bit is set; moves *at behind it. */
@@ -58,10 +58,11 @@ static bool decode_length(const unsigned char **at, const unsigned char *end, si
 
 static bool decode_pair(const unsigned char **at, const unsigned char *end, struct parameter *pair)
 {
-	if (!decode_length(at, end, &pair->name_length) || !decode_length(at, end, &pair->value_length))
+	if (!decode_length(at, end, &pair->name_length) ||
+	    !decode_length(at, end, &pair->value_length))
 		return false;
 	if (pair->name_length > (size_t)(end - *at) ||
-		pair->value_length > (size_t)(end - *at) - pair->name_length)
+	    pair->value_length > (size_t)(end - *at) - pair->name_length)
 		return false;
 	pair->name = (const char *)*at;
 	pair->value = pair->name + pair->name_length;
@@ -70,7 +71,7 @@ static bool decode_pair(const unsigned char **at, const unsigned char *end, stru
 }
 
 enum parameters_status record_parse_parameters(
-	const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count)
+    const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count)
 {
 	const unsigned char *at = bytes, *end = bytes + length;
 	size_t found = 0;
@@ -89,8 +90,8 @@ enum parameters_status record_parse_parameters(
 
 static void append_length(struct buffer *buffer, size_t length)
 {
-	unsigned char bytes[4] = {(unsigned char)(0x80 | length >> 24), (unsigned char)(length >> 16),
-		(unsigned char)(length >> 8), (unsigned char)length};
+	unsigned char bytes[4] = {(unsigned char)(0x80 | length >> 24),
+	    (unsigned char)(length >> 16), (unsigned char)(length >> 8), (unsigned char)length};
 
 	assert(length <= 0x7fffffff);
 	if (length < 0x80)
@@ -115,18 +116,19 @@ static size_t padding(size_t content_length)
 static void append_header(struct buffer *buffer, unsigned type, unsigned id, size_t length)
 {
 	FCGI_Header header = {.version = FCGI_VERSION_1,
-		.type = (unsigned char)type,
-		.requestIdB1 = (unsigned char)(id >> 8),
-		.requestIdB0 = (unsigned char)id,
-		.contentLengthB1 = (unsigned char)(length >> 8),
-		.contentLengthB0 = (unsigned char)length,
-		.paddingLength = (unsigned char)padding(length)};
+	    .type = (unsigned char)type,
+	    .requestIdB1 = (unsigned char)(id >> 8),
+	    .requestIdB0 = (unsigned char)id,
+	    .contentLengthB1 = (unsigned char)(length >> 8),
+	    .contentLengthB0 = (unsigned char)length,
+	    .paddingLength = (unsigned char)padding(length)};
 
 	assert(length <= FCGI_MAX_LENGTH);
 	buffer_append(buffer, &header, sizeof(header));
 }
 
-void record_append(struct buffer *buffer, unsigned type, unsigned id, const void *content, size_t length)
+void record_append(
+    struct buffer *buffer, unsigned type, unsigned id, const void *content, size_t length)
 {
 	append_header(buffer, type, id, length);
 	buffer_append(buffer, content, length);
@@ -144,7 +146,7 @@ static size_t total(const struct iovec *parts, int count)
 
 /* Appends the next length bytes of the parts; *at is how far the first of them has been taken. */
 static const struct iovec *append_parts(
-	struct buffer *buffer, const struct iovec *part, size_t *at, size_t length)
+    struct buffer *buffer, const struct iovec *part, size_t *at, size_t length)
 {
 	while (length) {
 		size_t left = part->iov_len - *at, piece = left < length ? left : length;
@@ -161,7 +163,7 @@ static const struct iovec *append_parts(
 }
 
 void record_append_stream(
-	struct buffer *buffer, unsigned type, unsigned id, const struct iovec *parts, int count)
+    struct buffer *buffer, unsigned type, unsigned id, const struct iovec *parts, int count)
 {
 	size_t left = total(parts, count), at = 0;
 

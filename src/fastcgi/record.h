@@ -4,6 +4,7 @@
 #define FASTCGI_RECORD_H
 
 #include "base/buffer.h"
+#include "base/parameter.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,9 +13,7 @@
 
 enum {
 	RECORD_HEADER_SIZE = 8,
-	RECORD_BEGIN_SIZE = 8, /* the content of FCGI_BEGIN_REQUEST */
-	PARAMETERS_MAX = 128,  /* pairs of one request */
-	PARAMETERS_MAX_SIZE = 65536
+	RECORD_BEGIN_SIZE = 8 /* the content of FCGI_BEGIN_REQUEST */
 };
 
 /* A record's header; type is one of <fastcgi.h>'s FCGI_BEGIN_REQUEST ... FCGI_UNKNOWN_TYPE, or anything. */
@@ -29,19 +28,6 @@ struct record_begin {
 	bool keep_connection;
 };
 
-/* A name and a value; they point into the bytes that were parsed, and end without a NUL. */
-struct parameter {
-	const char *name, *value;
-	size_t name_length, value_length;
-};
-
-enum parameters_status {
-	PARAMETERS_GOOD,
-	PARAMETERS_MALFORMED, /* a length reaches beyond the end */
-	PARAMETERS_TOO_MANY,
-	PARAMETERS_TOO_LARGE
-};
-
 /* Reads a header (FastCGI 1.0, section 3.3). Returns false where its version is not FCGI_VERSION_1. */
 bool record_decode(struct record *record, const unsigned char header[RECORD_HEADER_SIZE]);
 
@@ -53,20 +39,21 @@ struct record_begin record_decode_begin(const unsigned char content[RECORD_BEGIN
  * *count. On a status other than PARAMETERS_GOOD, *count is 0. Allocates nothing.
  */
 enum parameters_status record_parse_parameters(
-	const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count);
+    const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count);
 
 /* Appends a name-value pair. */
 void record_append_parameter(struct buffer *buffer, const char *name, const char *value);
 
 /* Appends one record of at most 65,535 bytes of content, padded with zeros to a multiple of 8. */
-void record_append(struct buffer *buffer, unsigned type, unsigned id, const void *content, size_t length);
+void record_append(
+    struct buffer *buffer, unsigned type, unsigned id, const void *content, size_t length);
 
 /*
  * Appends the stream type of request id: the bytes of the parts in as few records as they take, then the
  * empty record that ends a stream.
  */
 void record_append_stream(
-	struct buffer *buffer, unsigned type, unsigned id, const struct iovec *parts, int count);
+    struct buffer *buffer, unsigned type, unsigned id, const struct iovec *parts, int count);
 
 /* Appends FCGI_END_REQUEST; protocol_status is FCGI_REQUEST_COMPLETE, FCGI_CANT_MPX_CONN or
  * FCGI_UNKNOWN_ROLE. */

@@ -9,15 +9,16 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { SWEEP_MS = 250, SURPLUS = 256 };
+enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256 };
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
-/* A surplus of connections beyond the limit is told 503; beyond the surplus they wait in the listen queue. */
+/* Some connections beyond the limit are told 503; beyond those they wait in the listen queue. */
 static void update_listener(struct server *server)
 {
 	const struct peers *peers = &server->peers;
-	bool wanted = !peers->draining && peers->open < peers->settings->max_connections + SURPLUS;
+	bool wanted =
+	    !peers->draining && peers->open < peers->settings->max_connections + OVER_LIMIT_MAX;
 
 	if (uv_is_closing((uv_handle_t *)&server->listener) || wanted == server->accepting)
 		return;
@@ -86,14 +87,16 @@ static void on_sweep(uv_timer_t *timer)
 	const struct settings *settings = peers->settings;
 
 	expire(peers, PEER_IDLE, settings->idle_timeout, "idle for idle_timeout");
-	expire(peers, PEER_RECEIVING, settings->receive_timeout, "no whole request within receive_timeout");
+	expire(peers, PEER_RECEIVING, settings->receive_timeout,
+	    "no whole request within receive_timeout");
 	expire(peers, PEER_SENDING, settings->send_timeout, "no byte taken for send_timeout");
-	expire(peers, PEER_LINGERING, settings->send_timeout, "not closed by the peer within send_timeout");
+	expire(peers, PEER_LINGERING, settings->send_timeout,
+	    "not closed by the peer within send_timeout");
 	update_listener(server);
 }
 
-int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings, int descriptor,
-	const struct peer_handler *handler)
+int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
+    int descriptor, const struct handler *handler)
 {
 	struct peers *peers = &server->peers;
 	int result;
@@ -159,7 +162,8 @@ void server_stop(struct server *server)
 	uv_close((uv_handle_t *)&server->sweep, NULL);
 	for (int state = 0; state < PEER_CLOSED; state++)
 		while (!list_empty(&peers->in[state]))
-			peer_close(list_entry(peers->in[state].next, struct peer, node), "stopping");
+			peer_close(
+			    list_entry(peers->in[state].next, struct peer, node), "stopping");
 	assert(peers->open == 0 && peers->unsent == 0);
 }
 

@@ -18,8 +18,8 @@ struct server {
  * Starts serving on a listening descriptor, which stays the caller's. The settings and the loop must outlive
  * the server. Returns 0 or libuv's error.
  */
-int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings, int descriptor,
-	const struct peer_handler *handler);
+int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
+    int descriptor, const struct handler *handler);
 
 /* How many connections are open. */
 size_t server_open(const struct server *server);

@@ -2,8 +2,8 @@
 /* Plain CGI (RFC 3875): one request from the environment, one response on standard output. */
 #include "pool/cgi.h"
 
-#include "api/policy.h"
-#include "authentik/kinds.h"
+#include "api/exchange.h"
+#include "authentik/catalogue.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ extern char **environ;
 struct cgi {
 	uv_loop_t loop;
 	struct lane common, slow;
-	struct policy_service service;
+	struct exchanges exchanges;
 	bool replied, failed;
 };
 
@@ -59,8 +59,8 @@ static void reply(void *client, const struct iovec *parts, int count)
 /* The rest of the environment is the web server's own, and may hold what no request may. */
 static bool is_of_request(const char *variable)
 {
-	static const char *const names[] = {
-		"HTTP_", "REQUEST_METHOD=", "REQUEST_URI=", "SCRIPT_NAME=", "PATH_INFO=", "QUERY_STRING="};
+	static const char *const names[] = {"HTTP_",
+	    "REQUEST_METHOD=", "REQUEST_URI=", "SCRIPT_NAME=", "PATH_INFO=", "QUERY_STRING="};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0 && strchr(variable, '='))
@@ -68,7 +68,8 @@ static bool is_of_request(const char *variable)
 	return false;
 }
 
-static enum parameters_status read_environment(struct parameter pairs[PARAMETERS_MAX], size_t *count)
+static enum parameters_status read_environment(
+    struct parameter pairs[PARAMETERS_MAX], size_t *count)
 {
 	for (char **variable = environ; *variable; variable++) {
 		size_t length = strcspn(*variable, "=");
@@ -78,9 +79,9 @@ static enum parameters_status read_environment(struct parameter pairs[PARAMETERS
 		if (*count == PARAMETERS_MAX)
 			return PARAMETERS_TOO_MANY;
 		pairs[(*count)++] = (struct parameter){.name = *variable,
-			.value = *variable + length + 1,
-			.name_length = length,
-			.value_length = strlen(*variable + length + 1)};
+		    .value = *variable + length + 1,
+		    .name_length = length,
+		    .value_length = strlen(*variable + length + 1)};
 	}
 	return PARAMETERS_GOOD;
 }
@@ -89,9 +90,24 @@ static bool start(struct cgi *cgi, const struct settings *settings)
 {
 	if (uv_loop_init(&cgi->loop) != 0)
 		return false;
-	lane_start(&cgi->common, &cgi->loop, settings, &kinds_common, 1, &cgi->slow);
-	lane_start(&cgi->slow, &cgi->loop, settings, &kinds_slow, 1, NULL);
-	return policy_start(&cgi->service, &cgi->loop, settings, &cgi->common, &cgi->slow, reply);
+	lane_start(&cgi->common, &cgi->loop, settings, &catalogue_common, 1, &cgi->slow);
+	lane_start(&cgi->slow, &cgi->loop, settings, &catalogue_slow, 1, NULL);
+	return exchange_start(&cgi->exchanges, &cgi->loop, settings, &cgi->common, &cgi->slow);
+}
+
+static void ask(
+    struct cgi *cgi, enum parameters_status status, const struct parameter *pairs, size_t count)
+{
+	struct handler handler = exchange_handler(&cgi->exchanges, reply);
+	struct buffer response = {0};
+	void *exchange = handler.begin(handler.context, cgi, status, pairs, count, &response);
+	struct iovec answered = {response.data, response.length};
+
+	if (exchange)
+		handler.end(exchange);
+	else
+		reply(cgi, response.failed ? &handler.overloaded : &answered, 1);
+	buffer_free(&response);
 }
 
 int cgi_run(const struct settings *settings)
@@ -100,15 +116,13 @@ int cgi_run(const struct settings *settings)
 	struct parameter pairs[PARAMETERS_MAX];
 	size_t count = 0;
 	enum parameters_status status = read_environment(pairs, &count);
-	struct exchange *exchange;
 
 	setenv("UV_THREADPOOL_SIZE", "2", 0);
 	if (!start(&cgi, settings)) {
 		log_error("answering a CGI request: no memory");
 		return 1;
 	}
-	exchange = policy_begin(&cgi.service, &cgi, status, pairs, count);
-	policy_end(exchange);
+	ask(&cgi, status, pairs, count);
 	while (!cgi.replied && uv_run(&cgi.loop, UV_RUN_DEFAULT) != 0)
 		;
 	/* What the loop still holds ends with the process: a thread may be connecting, and the client should

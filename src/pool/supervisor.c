@@ -96,7 +96,7 @@ static void report_end(pid_t pid, int status, bool expected)
 {
 	if (WIFSIGNALED(status))
 		log_error("worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(status),
-			strsignal(WTERMSIG(status)));
+		    strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) || !expected)
 		log_error("worker %d ended with code %d", (int)pid, WEXITSTATUS(status));
 }
@@ -127,7 +127,8 @@ static void signal_all(struct supervisor *supervisor, int number)
 static void act_on_signal(struct supervisor *supervisor, int number)
 {
 	bool at_once = supervisor->draining || number == SIGINT;
-	long kill_at = now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
+	long kill_at =
+	    now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
 
 	if (number == SIGCHLD)
 		return;

@@ -2,8 +2,8 @@
 /* One worker: builds a loop with both sides, runs it, drains it. */
 #include "pool/worker.h"
 
-#include "api/policy.h"
-#include "authentik/kinds.h"
+#include "api/exchange.h"
+#include "authentik/catalogue.h"
 #include "base/log.h"
 #include "fastcgi/server.h"
 
@@ -24,32 +24,9 @@ struct worker {
 	uv_check_t turn;
 	bool draining, stopped;
 	struct lane common, slow;
-	struct policy_service service;
+	struct exchanges exchanges;
 	struct server server;
 };
-
-static void *begin(void *context, struct peer *peer, enum parameters_status status,
-	const struct parameter *parameters, size_t count)
-{
-	struct worker *worker = context;
-
-	return policy_begin(&worker->service, peer, status, parameters, count);
-}
-
-static void end(void *exchange)
-{
-	policy_end(exchange);
-}
-
-static void cancel(void *exchange)
-{
-	policy_cancel(exchange);
-}
-
-static void reply(void *client, const struct iovec *parts, int count)
-{
-	peer_reply(client, parts, count);
-}
 
 /* Closes every handle, and ends the loop even while a thread is connecting. */
 static void stop(struct worker *worker)
@@ -58,7 +35,7 @@ static void stop(struct worker *worker)
 		return;
 	worker->stopped = true;
 	server_stop(&worker->server);
-	policy_stop(&worker->service);
+	exchange_stop(&worker->exchanges);
 	lane_stop(&worker->common);
 	lane_stop(&worker->slow);
 	for (int i = 0; i < SIGNALS; i++)
@@ -72,8 +49,8 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	log_warning(
-		"draining: %zu connections are still open after drain_timeout", server_open(&worker->server));
+	log_warning("draining: %zu connections are still open after drain_timeout",
+	    server_open(&worker->server));
 	stop(worker);
 }
 
@@ -127,32 +104,30 @@ static void raise_descriptor_limit(void)
 
 static bool start(struct worker *worker, int descriptor)
 {
-	struct peer_handler handler = {
-		.begin = begin, .end = end, .cancel = cancel, .context = &worker->service};
+	const struct settings *settings = worker->settings;
+	struct handler handler;
 
-	lane_start(&worker->common, &worker->loop, worker->settings, &kinds_common,
-		(unsigned)worker->settings->max_requests, &worker->slow);
-	lane_start(&worker->slow, &worker->loop, worker->settings, &kinds_slow,
-		(unsigned)worker->settings->max_token_lookups, NULL);
-	if (!policy_start(
-		    &worker->service, &worker->loop, worker->settings, &worker->common, &worker->slow, reply))
+	lane_start(&worker->common, &worker->loop, settings, &catalogue_common,
+	    (unsigned)settings->max_requests, &worker->slow);
+	lane_start(&worker->slow, &worker->loop, settings, &catalogue_slow,
+	    (unsigned)settings->max_token_lookups, NULL);
+	if (!exchange_start(
+		&worker->exchanges, &worker->loop, settings, &worker->common, &worker->slow))
 		return false;
 	uv_timer_init(&worker->loop, &worker->limit);
 	uv_check_init(&worker->loop, &worker->turn);
 	worker->limit.data = worker->turn.data = worker;
 	uv_check_start(&worker->turn, on_turn);
 	watch_signals(worker);
-	handler.context = worker;
-	handler.overloaded =
-		(struct iovec){worker->service.overloaded.data, worker->service.overloaded.length};
-	return server_start(&worker->server, &worker->loop, worker->settings, descriptor, &handler) == 0;
+	handler = exchange_handler(&worker->exchanges, peer_reply);
+	return server_start(&worker->server, &worker->loop, settings, descriptor, &handler) == 0;
 }
 
 static void free_worker(struct worker *worker)
 {
 	uv_loop_close(&worker->loop);
 	server_free(&worker->server);
-	policy_free(&worker->service);
+	exchange_free(&worker->exchanges);
 	lane_free(&worker->common);
 	lane_free(&worker->slow);
 	free(worker);
@@ -172,7 +147,8 @@ int worker_run(const struct settings *settings, int descriptor)
 	}
 	worker->settings = settings;
 	if (!start(worker, descriptor)) {
-		log_error("starting a worker: no memory, or descriptor %d is no socket", descriptor);
+		log_error(
+		    "starting a worker: no memory, or descriptor %d is no socket", descriptor);
 		_exit(1);
 	}
 	log_info("a worker is serving");

@@ -41,7 +41,8 @@ void batch_add(struct batch *batch, struct question *question)
 	}
 }
 
-static bool send_part(struct batch *batch, struct batch_part *part, PGconn *connection, const void *facts)
+static bool send_part(
+    struct batch *batch, struct batch_part *part, PGconn *connection, const void *facts)
 {
 	const char *values[STATEMENT_PARAMETERS];
 	int lengths[STATEMENT_PARAMETERS], formats[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1};
@@ -55,7 +56,8 @@ static bool send_part(struct batch *batch, struct batch_part *part, PGconn *conn
 		values[i] = lengths[i] ? (const char *)batch->parameters[i].data : NULL;
 	}
 	batch->sent[batch->sent_count++] = part->index;
-	return PQsendQueryPrepared(connection, part->statement->name, count, values, lengths, formats, 0);
+	return PQsendQueryPrepared(
+	    connection, part->statement->name, count, values, lengths, formats, 0);
 }
 
 bool batch_send(struct batch *batch, PGconn *connection, const void *facts)
@@ -95,7 +97,8 @@ static void note_error(struct batch *batch, const PGresult *result)
 	if (*batch->error)
 		return;
 	strncpy(batch->sqlstate, sqlstate ? sqlstate : "", sizeof(batch->sqlstate) - 1);
-	strncpy(batch->error, message ? message : "the connection is lost", sizeof(batch->error) - 1);
+	strncpy(
+	    batch->error, message ? message : "the connection is lost", sizeof(batch->error) - 1);
 }
 
 enum batch_progress batch_take(struct batch *batch, PGresult *result)
@@ -107,7 +110,8 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 		batch->done++;
 		return due ? BATCH_GOES_ON : BATCH_BROKEN;
 	}
-	if (status == PGRES_TUPLES_OK && due && note_rows(&batch->parts[batch->sent[batch->done]], result))
+	if (status == PGRES_TUPLES_OK && due &&
+	    note_rows(&batch->parts[batch->sent[batch->done]], result))
 		return BATCH_GOES_ON; /* the result is the part's, until batch_clear */
 	if (status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_SYNC)
 		note_error(batch, result);
@@ -127,8 +131,8 @@ void batch_answer(struct batch *batch)
 	batch_clear(batch);
 }
 
-int batch_row(
-	const struct answer *answer, const struct question *question, unsigned index, const PGresult **rows)
+int batch_row(const struct answer *answer, const struct question *question, unsigned index,
+    const PGresult **rows)
 {
 	const struct batch_part *part = &answer->batch->parts[index];
 

@@ -48,7 +48,8 @@ struct answer {
  */
 struct question {
 	void (*answered)(struct question *question, const struct answer *answer);
-	unsigned wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
+	unsigned
+	    wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
 	uint64_t deadline; /* milliseconds of the loop's clock */
 
 	struct list node;
@@ -61,7 +62,8 @@ struct batch_part {
 	unsigned index; /* in the set */
 	const struct statement *statement;
 	const struct batch *batch;
-	struct question *of[BATCH_MAX]; /* those that stand for the distinct values, in the order asked */
+	struct question
+	    *of[BATCH_MAX]; /* those that stand for the distinct values, in the order asked */
 	unsigned count;
 	PGresult *rows;
 	int row_of[BATCH_MAX]; /* by place; -1: none */
@@ -72,7 +74,8 @@ struct batch {
 	const struct statement *const *set; /* ends with NULL */
 	struct question *members[BATCH_MAX];
 	unsigned count;
-	uint64_t started; /* set by the lane: since when the server works on it; milliseconds of the loop's
+	uint64_t
+	    started; /* set by the lane: since when the server works on it; milliseconds of the loop's
 			     clock */
 	struct batch_part parts[BATCH_STATEMENTS];
 	unsigned sent[BATCH_STATEMENTS], sent_count, done; /* sent[0 .. done) are complete */
@@ -107,8 +110,8 @@ void batch_answer(struct batch *batch);
 
 /* The row of the statement at index that answers the question, and its result in *rows; -1 where there is
  * none. */
-int batch_row(
-	const struct answer *answer, const struct question *question, unsigned index, const PGresult **rows);
+int batch_row(const struct answer *answer, const struct question *question, unsigned index,
+    const PGresult **rows);
 
 /* Empties the batch without a call, and frees its results; keeps its buffers. */
 void batch_clear(struct batch *batch);

@@ -61,7 +61,7 @@ static void become_ready(struct connection *connection, const struct session *se
 	connection->session = *session;
 	connection->poll = malloc(sizeof(*connection->poll));
 	if (!connection->poll ||
-		uv_poll_init(connection->loop, connection->poll, PQsocket(session->connection)) != 0) {
+	    uv_poll_init(connection->loop, connection->poll, PQsocket(session->connection)) != 0) {
 		free(connection->poll);
 		PQfinish(session->connection);
 		log_error("watching the %s: no memory", connection->kind->name);
@@ -140,11 +140,12 @@ static void try_later(struct connection *connection)
 		connection->delay = connection->kind->most_delay;
 }
 
-void connection_start(struct connection *connection, uv_loop_t *loop, const struct settings *settings,
-	const struct session_kind *kind, const struct connection_events *events, void *owner)
+void connection_start(struct connection *connection, uv_loop_t *loop,
+    const struct settings *settings, const struct session_kind *kind,
+    const struct connection_events *events, void *owner)
 {
 	*connection = (struct connection){
-		.loop = loop, .settings = settings, .kind = kind, .events = events, .owner = owner};
+	    .loop = loop, .settings = settings, .kind = kind, .events = events, .owner = owner};
 	uv_timer_init(loop, &connection->retry);
 	connection->retry.data = connection;
 	connection->changed = uv_now(loop);

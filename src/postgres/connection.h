@@ -20,8 +20,8 @@ enum connection_state {
 struct connection_events {
 	void (*ready)(void *owner);
 	void (*readable)(void *owner); /* input has been consumed: results may be there */
-	void (*lost)(
-		void *owner); /* the PGconn is gone, and what was in flight with it; another try follows */
+	void (*lost)(void *
+		owner); /* the PGconn is gone, and what was in flight with it; another try follows */
 };
 
 /* Owned by its lane; fields are to be read only. */
@@ -37,14 +37,16 @@ struct connection {
 	uv_poll_t *poll;                    /* while CONNECTION_READY */
 	uv_timer_t retry;
 	int watched;
-	uint64_t delay, changed; /* milliseconds: until the next try; when READY began or ended, on the loop's
+	uint64_t delay,
+	    changed; /* milliseconds: until the next try; when READY began or ended, on the loop's
 				    clock */
 	char fault[sizeof(((struct session *)0)->fault)]; /* the last one logged */
 };
 
 /* Starts opening. Settings, loop, events and owner must outlive the connection. */
-void connection_start(struct connection *connection, uv_loop_t *loop, const struct settings *settings,
-	const struct session_kind *kind, const struct connection_events *events, void *owner);
+void connection_start(struct connection *connection, uv_loop_t *loop,
+    const struct settings *settings, const struct session_kind *kind,
+    const struct connection_events *events, void *owner);
 
 /* Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May call lost. */
 void connection_flush(struct connection *connection);

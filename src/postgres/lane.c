@@ -14,7 +14,7 @@ enum {
 	OVERDUE_MS = 300,      /* beyond statement_timeout, for the answer to arrive */
 	WORTH_ASKING_MS = 250, /* of its budget that a question must have left to be asked again */
 	SECOND_BATCH_MIN =
-		32 /* half a batch: smaller second ones cost more than they gain (docs/performance.md) */
+	    32 /* half a batch: smaller second ones cost more than they gain (docs/performance.md) */
 };
 
 static void answer_without(struct question *question, enum answer_outcome outcome)
@@ -65,7 +65,8 @@ static void answer_queued(struct lane *lane, enum answer_outcome outcome)
 
 /* Puts the members that may be asked once more back in front of the queue, in their order, and answers the
  * others. */
-static void ask_again(struct lane *lane, struct batch *batch, enum answer_outcome otherwise, bool alone)
+static void ask_again(
+    struct lane *lane, struct batch *batch, enum answer_outcome otherwise, bool alone)
 {
 	struct question *members[BATCH_MAX];
 	unsigned count = batch->count;
@@ -75,7 +76,8 @@ static void ask_again(struct lane *lane, struct batch *batch, enum answer_outcom
 	batch_clear(batch);
 	while (count--) {
 		struct question *question = members[count];
-		bool again = !question->withdrawn && !question->asked_again && question->deadline >= earliest;
+		bool again = !question->withdrawn && !question->asked_again &&
+			     question->deadline >= earliest;
 
 		if (!again) {
 			answer_without(question, otherwise);
@@ -124,8 +126,8 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 {
 	bool none = !*batch->sqlstate, schema = is_class(batch, "42");
 
-	log_warning("asking the database %u questions: %s (SQLSTATE %s)", batch->count, batch->error,
-		none ? "unknown" : batch->sqlstate);
+	log_warning("asking the database %u questions: %s (SQLSTATE %s)", batch->count,
+	    batch->error, none ? "unknown" : batch->sqlstate);
 	if (is_class(batch, "22"))
 		ask_again(lane, batch, ANSWER_REFUSED, true);
 	else if (is_class(batch, "40001") || is_class(batch, "40P01"))
@@ -185,12 +187,13 @@ static void on_readable(void *owner)
 {
 	struct lane *lane = owner;
 
-	while (is_ready(lane) && lane->in_flight_count && !PQisBusy(lane->connection.session.connection)) {
+	while (is_ready(lane) && lane->in_flight_count &&
+	       !PQisBusy(lane->connection.session.connection)) {
 		PGresult *result = PQgetResult(lane->connection.session.connection);
 		enum batch_progress progress = batch_take(lane->in_flight[0], result);
 
 		if (progress == BATCH_BROKEN &&
-			PQstatus(lane->connection.session.connection) == CONNECTION_OK)
+		    PQstatus(lane->connection.session.connection) == CONNECTION_OK)
 			connection_lose(&lane->connection, "an answer does not fit its question");
 		else if (progress == BATCH_BROKEN)
 			break;
@@ -198,7 +201,8 @@ static void on_readable(void *owner)
 			complete(lane);
 	}
 	if (is_ready(lane) && PQstatus(lane->connection.session.connection) == CONNECTION_BAD)
-		connection_lose(&lane->connection, PQerrorMessage(lane->connection.session.connection));
+		connection_lose(
+		    &lane->connection, PQerrorMessage(lane->connection.session.connection));
 }
 
 static void on_tick(uv_timer_t *tick)
@@ -208,7 +212,8 @@ static void on_tick(uv_timer_t *tick)
 
 	if (lane->in_flight_count && now - lane->in_flight[0]->started >= limit) {
 		lane->overdue = true;
-		connection_lose(&lane->connection, "it did not answer within statement_timeout and 300 ms");
+		connection_lose(
+		    &lane->connection, "it did not answer within statement_timeout and 300 ms");
 	}
 	if (is_given_up(lane))
 		answer_queued(lane, ANSWER_UNAVAILABLE);
@@ -227,8 +232,8 @@ static void on_lost(void *owner)
 	struct lane *lane = owner;
 
 	for (unsigned left = lane->in_flight_count; left; left--)
-		ask_again(lane, lane->in_flight[left - 1], lane->overdue ? ANSWER_LATE : ANSWER_UNAVAILABLE,
-			false);
+		ask_again(lane, lane->in_flight[left - 1],
+		    lane->overdue ? ANSWER_LATE : ANSWER_UNAVAILABLE, false);
 	lane->in_flight_count = 0;
 	lane->overdue = false;
 	start_ticking(lane);
@@ -245,7 +250,8 @@ static void on_ready(void *owner)
 		log_warning("%s", warning);
 }
 
-static const struct connection_events events = {.ready = on_ready, .readable = on_readable, .lost = on_lost};
+static const struct connection_events events = {
+    .ready = on_ready, .readable = on_readable, .lost = on_lost};
 
 static struct batch *free_batch(struct lane *lane)
 {
@@ -257,7 +263,7 @@ static struct batch *free_batch(struct lane *lane)
 static bool may_send(const struct lane *lane)
 {
 	if (!is_ready(lane) || lane->in_flight_count == lane->in_flight_most ||
-		uv_now(lane->loop) < lane->rests_until)
+	    uv_now(lane->loop) < lane->rests_until)
 		return false;
 	if (lane->in_flight_count == 0)
 		return lane->queued > 0;
@@ -327,9 +333,10 @@ static void on_facts(uv_timer_t *timer)
 }
 
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-	const struct session_kind *kind, unsigned most, struct lane *follower)
+    const struct session_kind *kind, unsigned most, struct lane *follower)
 {
-	*lane = (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
+	*lane =
+	    (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
 	lane->in_flight_most = kind->in_flight;
 	for (unsigned i = 0; i < LANE_IN_FLIGHT_MAX; i++)
 		batch_init(&lane->batches[i], kind->set);

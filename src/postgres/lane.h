@@ -28,7 +28,8 @@ struct lane {
 	struct question facts_question; /* asked by the lane itself, now and then */
 	bool asks_facts;
 	const char *stale; /* why the session is to be opened anew, or NULL */
-	bool overdue; /* the connection is being lost for that: its questions may wait out their own deadlines
+	bool
+	    overdue; /* the connection is being lost for that: its questions may wait out their own deadlines
 		       */
 	uint64_t rests_until; /* milliseconds of the loop's clock */
 	struct lane *follower;
@@ -39,7 +40,7 @@ struct lane {
  * (or NULL) tries its own at once. Settings and loop must outlive it.
  */
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-	const struct session_kind *kind, unsigned most, struct lane *follower);
+    const struct session_kind *kind, unsigned most, struct lane *follower);
 
 /*
  * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is

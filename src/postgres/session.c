@@ -13,7 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-static void blame(struct session *session, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void blame(struct session *session, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static void blame(struct session *session, const char *format, ...)
 {
@@ -60,16 +61,17 @@ static PGresult *run(struct session *session, const char *sql, long deadline, co
 	bool good = PQsendQuery(session->connection, sql);
 
 	while (good && (good = await(session->connection, deadline)) &&
-		(next = PQgetResult(session->connection))) {
+	       (next = PQgetResult(session->connection))) {
 		PQclear(result);
 		result = next;
 	}
 	if (good && result && PQresultStatus(result) != PGRES_FATAL_ERROR)
 		return result;
 	blame(session, "%s: %s", doing,
-		result && PQresultStatus(result) == PGRES_FATAL_ERROR ? PQresultErrorMessage(result)
-		: PQstatus(session->connection) == CONNECTION_BAD     ? PQerrorMessage(session->connection)
-								      : "the server did not answer in time");
+	    result && PQresultStatus(result) == PGRES_FATAL_ERROR ? PQresultErrorMessage(result)
+	    : PQstatus(session->connection) == CONNECTION_BAD
+		? PQerrorMessage(session->connection)
+		: "the server did not answer in time");
 	PQclear(result);
 	return NULL;
 }
@@ -91,11 +93,12 @@ static bool names_service(const char *database)
  * It would be stronger than a service file, so who names a service has all of it there.
  */
 static size_t add_defaults(
-	const char **names, const char **values, const struct settings *settings, char *timeout)
+    const char **names, const char **values, const struct settings *settings, char *timeout)
 {
 	static const char *const defaults[][2] = {
-		{"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION}, {"keepalives_idle", "10"},
-		{"keepalives_interval", "3"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "5000"}};
+	    {"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION},
+	    {"keepalives_idle", "10"}, {"keepalives_interval", "3"}, {"keepalives_count", "3"},
+	    {"tcp_user_timeout", "5000"}};
 	bool service = getenv("PGSERVICE") || names_service(settings->database);
 	size_t count = 0;
 
@@ -106,7 +109,8 @@ static size_t add_defaults(
 	if (service)
 		return count;
 	if (!getenv("PGCONNECT_TIMEOUT")) {
-		sprintf(timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
+		sprintf(
+		    timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
 		names[count] = "connect_timeout";
 		values[count++] = timeout;
 	}
@@ -136,26 +140,28 @@ static bool connect_to_server(struct session *session, const struct settings *se
 	if (PQstatus(session->connection) == CONNECTION_OK)
 		return true;
 	blame(session, "connecting to PostgreSQL: %s",
-		session->connection ? PQerrorMessage(session->connection) : "no memory");
+	    session->connection ? PQerrorMessage(session->connection) : "no memory");
 	return false;
 }
 
 /* By SET, which every pooler in session mode passes on. */
-static bool set_up(struct session *session, const struct settings *settings, const struct session_kind *kind,
-	long deadline)
+static bool set_up(struct session *session, const struct settings *settings,
+    const struct session_kind *kind, long deadline)
 {
-	char *schema = PQescapeIdentifier(session->connection, settings->schema, strlen(settings->schema)),
+	char *schema = PQescapeIdentifier(
+		 session->connection, settings->schema, strlen(settings->schema)),
 	     sql[2048];
 	int length;
 	PGresult *result;
 
 	if (!schema) {
 		blame(session, "setting up the session: the schema's name: %s",
-			PQerrorMessage(session->connection));
+		    PQerrorMessage(session->connection));
 		return false;
 	}
-	length = snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s", schema,
-		(unsigned long long)settings->statement_timeout, kind->set_up);
+	length =
+	    snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s",
+		schema, (unsigned long long)settings->statement_timeout, kind->set_up);
 	PQfreemem(schema);
 	if ((size_t)length >= sizeof(sql)) {
 		blame(session, "setting up the session: the schema's name is too long");
@@ -168,9 +174,10 @@ static bool set_up(struct session *session, const struct settings *settings, con
 
 /* Everything that is missing goes into one sentence. */
 static bool check_requirements(struct session *session, const struct settings *settings,
-	const struct session_kind *kind, long deadline)
+    const struct session_kind *kind, long deadline)
 {
-	PGresult *missing = run(session, kind->requirements, deadline, "checking the database's tables");
+	PGresult *missing =
+	    run(session, kind->requirements, deadline, "checking the database's tables");
 	size_t length;
 	int rows;
 
@@ -181,14 +188,15 @@ static bool check_requirements(struct session *session, const struct settings *s
 		blame(session, "the database is not ready: in schema %s ", settings->schema);
 	for (int i = 0; i < rows; i++) {
 		length = strlen(session->fault);
-		snprintf(session->fault + length, sizeof(session->fault) - length, "%s%s", i ? "; " : "",
-			PQgetvalue(missing, i, 0));
+		snprintf(session->fault + length, sizeof(session->fault) - length, "%s%s",
+		    i ? "; " : "", PQgetvalue(missing, i, 0));
 	}
 	PQclear(missing);
 	return rows == 0;
 }
 
-static bool run_all(struct session *session, const char *const *texts, long deadline, const char *doing)
+static bool run_all(
+    struct session *session, const char *const *texts, long deadline, const char *doing)
 {
 	PGresult *result;
 
@@ -218,7 +226,8 @@ static bool read_facts(struct session *session, const struct session_kind *kind,
 	return rows != NULL;
 }
 
-void session_open(struct session *session, const struct settings *settings, const struct session_kind *kind)
+void session_open(
+    struct session *session, const struct settings *settings, const struct session_kind *kind)
 {
 	long deadline;
 
@@ -226,15 +235,16 @@ void session_open(struct session *session, const struct settings *settings, cons
 	if (connect_to_server(session, settings)) {
 		deadline = now_ms() + (long)settings->connect_timeout;
 		if (set_up(session, settings, kind, deadline) &&
-			check_requirements(session, settings, kind, deadline) &&
-			read_facts(session, kind, deadline) &&
-			run_all(session, kind->statements(session->facts), deadline,
-				"preparing the statements") &&
-			PQenterPipelineMode(session->connection) &&
-			PQsetnonblocking(session->connection, 1) == 0)
+		    check_requirements(session, settings, kind, deadline) &&
+		    read_facts(session, kind, deadline) &&
+		    run_all(session, kind->statements(session->facts), deadline,
+			"preparing the statements") &&
+		    PQenterPipelineMode(session->connection) &&
+		    PQsetnonblocking(session->connection, 1) == 0)
 			return;
 		if (!*session->fault)
-			blame(session, "entering pipeline mode: %s", PQerrorMessage(session->connection));
+			blame(session, "entering pipeline mode: %s",
+			    PQerrorMessage(session->connection));
 	}
 	PQfinish(session->connection);
 	session->connection = NULL;

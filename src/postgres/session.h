@@ -26,9 +26,10 @@ struct session_kind {
 	unsigned in_flight;                 /* batches at once */
 	uint64_t most_delay;                /* milliseconds between two tries to connect */
 	void (*read_facts)(void *facts, const PGresult *rows);
-	const char *const *(*statements)(const void *facts); /* SQL: prepares the others; ends with NULL */
-	const char *(*warning)(const void *facts);           /* what an operator should know, or NULL */
-	bool (*rests)(const void *facts);                    /* after a batch, as long as that took */
+	const char *const *(*statements)(
+	    const void *facts);                    /* SQL: prepares the others; ends with NULL */
+	const char *(*warning)(const void *facts); /* what an operator should know, or NULL */
+	bool (*rests)(const void *facts);          /* after a batch, as long as that took */
 	const char *(*stale)(const void *before, const void *after); /* why to plan anew, or NULL */
 };
 
@@ -47,6 +48,7 @@ struct session {
  * the set-up, so a loop calls it from another thread. The connection is in pipeline mode and non-blocking;
  * whoever holds the session finishes it with PQfinish.
  */
-void session_open(struct session *session, const struct settings *settings, const struct session_kind *kind);
+void session_open(
+    struct session *session, const struct settings *settings, const struct session_kind *kind);
 
 #endif

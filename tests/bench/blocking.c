@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The baseline of the benchmark: libfcgi with threads, each with a blocking libpq connection, the same
  * statements. */
-#include "postgres/statements.h"
+#include "authentik/statements.h"
 
 #include <fcgiapp.h>
 #include <libpq-fe.h>
@@ -58,17 +58,21 @@ static void answer(PGconn *connection, FCGX_Request *request)
 		FCGX_FPrintF(request->out, "Status: 403 Forbidden\r\n\r\n");
 	else {
 		length = snprintf(body, sizeof(body),
-			"{\"pk\":\"%s\",\"name\":\"%s\",\"execution_logging\":%s,\"component\":\"ak-policy-"
-			"event-matcher-form\","
-			"\"verbose_name\":\"Event Matcher Policy\",\"verbose_name_plural\":\"Event Matcher "
-			"Policies\","
-			"\"meta_model_name\":\"authentik_policies_event_matcher.eventmatcherpolicy\",\"bound_"
-			"to\":%s,"
-			"\"action\":\"%s\",\"client_ip\":null,\"app\":null,\"model\":null}",
-			uuid, PQgetvalue(policy, 0, 1), *PQgetvalue(policy, 0, 2) == 't' ? "true" : "false",
-			PQgetvalue(policy, 0, 3), PQgetvalue(policy, 0, 4));
-		FCGX_FPrintF(request->out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-			length, body);
+		    "{\"pk\":\"%s\",\"name\":\"%s\",\"execution_logging\":%s,\"component\":\"ak-"
+		    "policy-"
+		    "event-matcher-form\","
+		    "\"verbose_name\":\"Event Matcher Policy\",\"verbose_name_plural\":\"Event "
+		    "Matcher "
+		    "Policies\","
+		    "\"meta_model_name\":\"authentik_policies_event_matcher.eventmatcherpolicy\","
+		    "\"bound_"
+		    "to\":%s,"
+		    "\"action\":\"%s\",\"client_ip\":null,\"app\":null,\"model\":null}",
+		    uuid, PQgetvalue(policy, 0, 1),
+		    *PQgetvalue(policy, 0, 2) == 't' ? "true" : "false", PQgetvalue(policy, 0, 3),
+		    PQgetvalue(policy, 0, 4));
+		FCGX_FPrintF(request->out,
+		    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", length, body);
 	}
 	PQclear(caller);
 	PQclear(policy);

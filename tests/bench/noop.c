@@ -9,23 +9,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct iovec part;
+enum { CLIENTS_MAX = 1024 };
 
-static void *begin(void *context, struct peer *peer, enum parameters_status status,
-	const struct parameter *parameters, size_t count)
+static struct iovec part;
+static void
+    *due[CLIENTS_MAX]; /* clients whose requests have come to their end in this turn of the loop */
+static int due_count;
+
+static void *begin(void *context, void *client, enum parameters_status status,
+    const struct parameter *parameters, size_t count, struct buffer *response)
 {
-	(void)context, (void)status, (void)parameters, (void)count;
-	return peer;
+	(void)context, (void)status, (void)parameters, (void)count, (void)response;
+	return client;
 }
 
 static void end(void *exchange)
 {
-	peer_reply(exchange, &part, 1);
+	if (due_count == CLIENTS_MAX)
+		abort();
+	due[due_count++] = exchange;
 }
 
 static void cancel(void *exchange)
 {
-	(void)exchange;
+	for (int i = 0; i < due_count; i++)
+		if (due[i] == exchange)
+			due[i] = due[--due_count];
+}
+
+static void on_turn(uv_prepare_t *turn)
+{
+	(void)turn;
+	while (due_count)
+		peer_reply(due[--due_count], &part, 1);
 }
 
 static void on_signal(uv_signal_t *handle, int number)
@@ -38,15 +54,16 @@ static void on_signal(uv_signal_t *handle, int number)
 int main(int argc, char **argv)
 {
 	static struct server server;
-	struct peer_handler handler = {.begin = begin, .end = end, .cancel = cancel};
+	struct handler handler = {.begin = begin, .end = end, .cancel = cancel};
 	struct settings settings;
 	char error[200] = "a mistake in the usage", *answer;
 	const char *size = getenv("NOOP_BODY_SIZE");
 	int body = size ? atoi(size) : 357, descriptor;
 	uv_signal_t term;
+	uv_prepare_t turn;
 
 	if (settings_load(&settings, argc, argv, error, sizeof(error)) != SETTINGS_RUN ||
-		(descriptor = listener_open(&settings, error, sizeof(error))) < 0) {
+	    (descriptor = listener_open(&settings, error, sizeof(error))) < 0) {
 		fprintf(stderr, "noop: %s\n", error);
 		return 1;
 	}
@@ -54,12 +71,14 @@ int main(int argc, char **argv)
 	if (!answer)
 		return 1;
 	part.iov_len = (size_t)sprintf(answer,
-		"Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
-		"%d\r\n\r\n%0*d",
-		body, body, 0);
+	    "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
+	    "%d\r\n\r\n%0*d",
+	    body, body, 0);
 	handler.overloaded = part;
 	uv_signal_init(uv_default_loop(), &term);
 	uv_signal_start(&term, on_signal, SIGTERM);
+	uv_prepare_init(uv_default_loop(), &turn);
+	uv_prepare_start(&turn, on_turn);
 	server_start(&server, uv_default_loop(), &settings, descriptor, &handler);
 	return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

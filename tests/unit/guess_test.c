@@ -22,15 +22,13 @@ static void learn_rights(const char *key, int user)
 	guess_learn_rights(&table, &question, none, false);
 }
 
-/* The user whose rights are asked for along with the key, or 0. */
+/* The user who is guessed to hold the key, or 0. */
 static int guessed_user(const char *key)
 {
 	struct inquiry question = question_of(key);
-	unsigned wants = guess_ask(&table, &question);
+	const struct guess *guess = guess_find(&table, &question);
 
-	cr_assert_eq(wants, INQUIRY_CALLER | INQUIRY_POLICY | (question.user ? INQUIRY_RIGHTS : 0));
-	cr_assert_eq(question.search, !question.user);
-	return question.user;
+	return guess ? guess->user : 0;
 }
 
 Test(guess, about_an_unknown_key_nothing_is_guessed_and_about_a_known_one_its_last_user)
@@ -43,25 +41,28 @@ Test(guess, about_an_unknown_key_nothing_is_guessed_and_about_a_known_one_its_la
 	cr_assert_eq(guessed_user("key"), 8);
 }
 
-Test(guess, of_a_superuser_the_group_is_asked_about_first_and_no_rights)
+Test(guess, of_a_superuser_the_group_is_known_and_no_user)
 {
 	struct inquiry question = question_of("key");
+	const struct guess *guess;
 
 	guess_learn_superuser(&table, &question, group);
-	cr_assert_eq(guess_ask(&table, &question), INQUIRY_CALLER | INQUIRY_POLICY);
-	cr_assert(question.search);
-	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
+	guess = guess_find(&table, &question);
+	cr_assert_eq(guess->user, 0);
+	cr_assert_eq(uuid_compare(guess->superuser_by, group), 0);
 }
 
-Test(guess, of_an_access_token_all_else_waits_until_it_is_found)
+Test(guess, of_an_access_token_it_is_known_that_it_is_one)
 {
 	struct inquiry question = question_of("key");
+	const struct guess *guess;
 
 	question.user = 7;
 	guess_learn_rights(&table, &question, group, true);
-	cr_assert_eq(guess_ask(&table, &question), INQUIRY_CALLER);
-	cr_assert_eq(question.user, 7);
-	cr_assert_eq(uuid_compare(question.superuser_by, group), 0);
+	guess = guess_find(&table, &question);
+	cr_assert(guess->access_token);
+	cr_assert_eq(guess->user, 7);
+	cr_assert_eq(uuid_compare(guess->superuser_by, group), 0);
 }
 
 Test(guess, every_so_often_nothing_is_guessed_and_then_again)

@@ -9,7 +9,7 @@
 #define BYTES(text) ((const unsigned char *)(text)), (sizeof(text) - 1)
 
 static enum parameters_status parse(
-	const unsigned char *bytes, size_t length, struct parameter *pairs, size_t *count)
+    const unsigned char *bytes, size_t length, struct parameter *pairs, size_t *count)
 {
 	return record_parse_parameters(bytes, length, pairs, 4, count);
 }
@@ -25,7 +25,8 @@ Test(record, a_header_is_read_big_endian)
 {
 	struct record record;
 
-	cr_assert(record_decode(&record, (const unsigned char *)"\x01\x04\x12\x34\xab\xcd\x07\xff"));
+	cr_assert(
+	    record_decode(&record, (const unsigned char *)"\x01\x04\x12\x34\xab\xcd\x07\xff"));
 	cr_assert_eq(record.type, FCGI_PARAMS);
 	cr_assert_eq(record.id, 0x1234);
 	cr_assert_eq(record.content_length, 0xabcd);
@@ -42,8 +43,10 @@ Test(record, a_header_of_another_version_is_refused)
 
 Test(record, begin_tells_role_and_keep_conn)
 {
-	struct record_begin kept = record_decode_begin((const unsigned char *)"\0\x01\x01\0\0\0\0\0");
-	struct record_begin other = record_decode_begin((const unsigned char *)"\x01\x02\xfe\0\0\0\0\0");
+	struct record_begin kept =
+	    record_decode_begin((const unsigned char *)"\0\x01\x01\0\0\0\0\0");
+	struct record_begin other =
+	    record_decode_begin((const unsigned char *)"\x01\x02\xfe\0\0\0\0\0");
 
 	cr_assert(kept.role == FCGI_RESPONDER && kept.keep_connection);
 	cr_assert(other.role == 0x102 && !other.keep_connection);
@@ -59,8 +62,8 @@ Test(parameters, short_and_long_lengths_are_read)
 				 "\x80\0\0\x01\0"
 				 "C"
 				 "\0\0"),
-			     pairs, &count),
-		PARAMETERS_GOOD);
+			 pairs, &count),
+	    PARAMETERS_GOOD);
 	cr_assert_eq(count, 3);
 	cr_assert(pairs[0].name_length == 2 && memcmp(pairs[0].name, "AA", 2) == 0);
 	cr_assert(pairs[0].value_length == 3 && memcmp(pairs[0].value, "bbb", 3) == 0);
@@ -85,18 +88,18 @@ Test(parameters, a_length_beyond_the_end_is_malformed)
 	cr_assert_eq(parse(BYTES("\x01"), pairs, &count), PARAMETERS_MALFORMED);
 	cr_assert_eq(parse(BYTES("\x01\x01"
 				 "A"),
-			     pairs, &count),
-		PARAMETERS_MALFORMED);
+			 pairs, &count),
+	    PARAMETERS_MALFORMED);
 	cr_assert_eq(parse(BYTES("\x80"), pairs, &count), PARAMETERS_MALFORMED);
 	cr_assert_eq(parse(BYTES("\x01\x80\0\0"), pairs, &count), PARAMETERS_MALFORMED);
 	cr_assert_eq(parse(BYTES("\xff\xff\xff\xf0\xff\xff\xff\xf0"
 				 "AAAA"),
-			     pairs, &count),
-		PARAMETERS_MALFORMED);
+			 pairs, &count),
+	    PARAMETERS_MALFORMED);
 	cr_assert_eq(parse(BYTES("\xbf\xff\xff\xff\x01"
 				 "AA"),
-			     pairs, &count),
-		PARAMETERS_MALFORMED);
+			 pairs, &count),
+	    PARAMETERS_MALFORMED);
 	cr_assert_eq(count, 0);
 }
 

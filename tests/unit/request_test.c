@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /* A request is read, or refused with the first thing that is wrong with it. */
-#include "api/request.h"
+#include "api/routes.h"
+#include "http/request.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 
 #define URI "/api/v3/policies/event_matcher/11111111-1111-4111-8111-111111111111/"
 
+static const struct request_router router = {"/api/v3", routes_all}, root = {"", routes_all};
+
 static struct parameter pair(const char *name, const char *value)
 {
 	return (struct parameter){name, value, strlen(name), strlen(value)};
 }
 
-static struct request parse(const char *method, const char *uri, const char *name, const char *value)
+static struct request parse(
+    const char *method, const char *uri, const char *name, const char *value)
 {
 	struct parameter parameters[] = {
-		pair("REQUEST_METHOD", method), pair("REQUEST_URI", uri), pair(name, value)};
+	    pair("REQUEST_METHOD", method), pair("REQUEST_URI", uri), pair(name, value)};
 	struct request request;
 
-	request_parse(&request, PARAMETERS_GOOD, parameters, 3, "/api/v3");
+	request_parse(&request, PARAMETERS_GOOD, parameters, 3, &router);
 	return request;
 }
 
@@ -44,9 +48,26 @@ Test(request, a_good_one_has_its_key_and_its_uuid)
 
 	cr_assert_eq(request.status, STATUS_OK);
 	cr_assert(request.key.length == 5 && memcmp(request.key.text, "a key", 5) == 0);
-	uuid_unparse_lower(request.policy, uuid);
+	uuid_unparse_lower(request.object, uuid);
 	cr_assert_str_eq(uuid, "11111111-1111-4111-8111-111111111111");
 	cr_assert(!request.head);
+}
+
+Test(request, an_id_that_is_none_is_named_as_the_route_names_it)
+{
+	struct request request =
+	    parse("GET", "/api/v3/policies/event_matcher/x/", "HTTP_AUTHORIZATION", "Bearer k");
+
+	cr_assert_eq(request.status, STATUS_INVALID_ID);
+	cr_assert(slice_equals(request.detail.property, "policy_uuid"));
+}
+
+Test(request, a_method_that_is_not_allowed_is_told_which_are)
+{
+	struct request request = parse("PUT", URI, "X", "");
+
+	cr_assert(slice_equals(request.detail.text, "PUT"));
+	cr_assert_str_eq(request.detail.allow, "GET, HEAD, OPTIONS");
 }
 
 Test(request, head_is_remembered_and_options_needs_no_key)
@@ -91,16 +112,16 @@ Test(request, the_path_is_split_before_it_is_decoded_once)
 {
 	cr_assert_eq(at("/%61pi"
 			"/v3/policies/event_matcher/11111111-1111-4111-8111-111111111111/"),
-		STATUS_OK);
+	    STATUS_OK);
 	cr_assert_eq(at("/api%2fv3/policies/event_matcher/11111111-1111-4111-8111-111111111111/"),
-		STATUS_NOT_FOUND);
+	    STATUS_NOT_FOUND);
 	cr_assert_eq(at("/%2561pi/v3/policies/event_matcher/11111111-1111-4111-8111-111111111111/"),
-		STATUS_NOT_FOUND);
+	    STATUS_NOT_FOUND);
 	cr_assert_eq(at(URI "?x=/y"), STATUS_OK);
 	cr_assert_eq(at(URI "x"), STATUS_NOT_FOUND);
 	cr_assert_eq(at("/api/v3/policies/event_matcher//"), STATUS_NOT_FOUND);
 	cr_assert_eq(at("/api/v3/policies/event_matcher/a.b/"), STATUS_NOT_FOUND);
-	cr_assert_eq(at("/api/v3/policies/event_matcher/%00/"), STATUS_INVALID_UUID);
+	cr_assert_eq(at("/api/v3/policies/event_matcher/%00/"), STATUS_INVALID_ID);
 	cr_assert_eq(at(""), STATUS_NOT_FOUND);
 }
 
@@ -117,7 +138,7 @@ Test(request, a_parameter_that_decides_may_come_once)
 	struct request request = parse("GET", URI, "REQUEST_URI", URI);
 
 	cr_assert_eq(request.status, STATUS_MALFORMED);
-	cr_assert_str_eq(request.detail, "A parameter stands there twice.");
+	cr_assert(slice_equals(request.detail.text, "A parameter stands there twice."));
 }
 
 Test(request, control_characters_are_malformed_but_a_tab_in_a_header)
@@ -131,7 +152,8 @@ Test(request, control_characters_are_malformed_but_a_tab_in_a_header)
 
 Test(request, content_type_is_a_header_too)
 {
-	cr_assert_eq(parse("GET", URI, "CONTENT_TYPE", "text/plain;\tcharset=x").status, STATUS_FORBIDDEN);
+	cr_assert_eq(
+	    parse("GET", URI, "CONTENT_TYPE", "text/plain;\tcharset=x").status, STATUS_FORBIDDEN);
 	cr_assert_eq(parse("GET", URI, "CONTENT_TYPE", "text/plain\n").status, STATUS_MALFORMED);
 }
 
@@ -139,18 +161,18 @@ Test(request, what_was_wrong_with_the_parameters_is_said)
 {
 	struct request request;
 
-	request_parse(&request, PARAMETERS_TOO_LARGE, NULL, 0, "");
+	request_parse(&request, PARAMETERS_TOO_LARGE, NULL, 0, &root);
 	cr_assert_eq(request.status, STATUS_MALFORMED);
-	cr_assert_str_eq(request.detail, "The parameters are larger than 64 KiB.");
+	cr_assert(slice_equals(request.detail.text, "The parameters are larger than 64 KiB."));
 }
 
 Test(request, an_empty_base_path_puts_the_route_at_the_root)
 {
 	struct parameter parameters[] = {
-		pair("REQUEST_METHOD", "OPTIONS"), pair("REQUEST_URI", "/policies/event_matcher/x/")};
+	    pair("REQUEST_METHOD", "OPTIONS"), pair("REQUEST_URI", "/policies/event_matcher/x/")};
 	struct request request;
 
-	request_parse(&request, PARAMETERS_GOOD, parameters, 2, "");
+	request_parse(&request, PARAMETERS_GOOD, parameters, 2, &root);
 	cr_assert_eq(request.status, STATUS_OPTIONS);
 }
 

@@ -54,9 +54,10 @@ Test(settings, are_read_with_their_units)
 Test(settings, that_are_mistaken_are_named)
 {
 	static const char *const mistakes[] = {"--request-timeout=2", "--request-timeout=2S",
-		"--request-timeout=-2s", "--request-timeout=0ms", "--request-timeout=99999999999999999999s",
-		"--listen-mode=8", "--listen-mode=01000", "--workers=", "--workers= 2", "--workers=65",
-		"--max-unsent=1KB", "--log-level=Info", "--base-path=/x/"};
+	    "--request-timeout=-2s", "--request-timeout=0ms",
+	    "--request-timeout=99999999999999999999s", "--listen-mode=8", "--listen-mode=01000",
+	    "--workers=", "--workers= 2", "--workers=65", "--max-unsent=1KB", "--log-level=Info",
+	    "--base-path=/x/"};
 
 	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++) {
 		cr_assert_eq(load(mistakes[i]), SETTINGS_INVALID, "%s", mistakes[i]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Pieces of text that end without a NUL: compared, trimmed, cut, percent-decoded; pure. */
-#include "api/slice.h"
+#include "base/slice.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -44,7 +44,8 @@ struct slice slice_trim(struct slice slice)
 		slice.text++;
 		slice.length--;
 	}
-	while (slice.length && (slice.text[slice.length - 1] == ' ' || slice.text[slice.length - 1] == '\t'))
+	while (slice.length &&
+	       (slice.text[slice.length - 1] == ' ' || slice.text[slice.length - 1] == '\t'))
 		slice.length--;
 	return slice;
 }
@@ -56,16 +57,17 @@ struct slice slice_cut(struct slice *rest, char separator)
 	const char *found = rest->length ? memchr(rest->text, separator, rest->length) : NULL;
 	struct slice front = {rest->text, found ? (size_t)(found - rest->text) : rest->length};
 
-	*rest = found ? (struct slice){found + 1, rest->length - front.length - 1} : (struct slice){0};
+	*rest =
+	    found ? (struct slice){found + 1, rest->length - front.length - 1} : (struct slice){0};
 	return front;
 }
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20; /* lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 struct slice slice_decode(struct slice slice, char *to)
@@ -78,8 +80,9 @@ struct slice slice_decode(struct slice slice, char *to)
 		char byte = slice.text[i];
 
 		if (byte == '%' && slice.length - i > 2 && hex_digit(slice.text[i + 1]) >= 0 &&
-			hex_digit(slice.text[i + 2]) >= 0) {
-			byte = (char)(hex_digit(slice.text[i + 1]) << 4 | hex_digit(slice.text[i + 2]));
+		    hex_digit(slice.text[i + 2]) >= 0) {
+			byte = (char)(hex_digit(slice.text[i + 1]) << 4 |
+				      hex_digit(slice.text[i + 2]));
 			i += 2;
 		}
 		to[length++] = byte;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Pieces of text that end without a NUL: compared, trimmed, cut, percent-decoded; pure. */
-#ifndef API_SLICE_H
-#define API_SLICE_H
+#ifndef BASE_SLICE_H
+#define BASE_SLICE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +17,12 @@ struct slice {
 /* The slice of a string literal. */
 #define SLICE(literal) ((struct slice){literal, sizeof(literal) - 1})
 
+/* The slice of a string, or none for NULL. */
+static inline struct slice slice_of(const char *text)
+{
+	return (struct slice){text, text ? strlen(text) : 0};
+}
+
 /* Are the two the same bytes? */
 static inline bool slice_is(struct slice slice, struct slice other)
 {
@@ -27,7 +33,7 @@ static inline bool slice_is(struct slice slice, struct slice other)
 /* Is it this text, byte for byte? */
 static inline bool slice_equals(struct slice slice, const char *text)
 {
-	return slice_is(slice, (struct slice){text, strlen(text)});
+	return slice_is(slice, slice_of(text));
 }
 
 /* The same, with ASCII letters in any case. */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Who asks, and what they may see: one step after the other, each with its question and what follows from its answer. */
+#include "api/access.h"
+
+#include <assert.h>
+
+/* What each step asks besides the object. */
+static const struct {
+	unsigned wants;
+	bool object;
+} steps[] = {
+    [ACCESS_KEY] = {INQUIRY_CALLER, true},
+    [ACCESS_KEY_AND_RIGHTS] = {INQUIRY_CALLER | INQUIRY_RIGHTS, true},
+    [ACCESS_NO_KEY] = {INQUIRY_CALLER, false},
+    [ACCESS_TOKEN] = {INQUIRY_ACCESS_TOKEN, false},
+    [ACCESS_RIGHTS] = {INQUIRY_RIGHTS, false},
+    [ACCESS_RIGHTS_AND_OBJECT] = {INQUIRY_RIGHTS, true},
+    [ACCESS_DECIDED] = {0, false},
+};
+
+/* The only place that changes the step. */
+static enum access_verdict go_to(struct access *access, enum access_step step)
+{
+	assert(access->step != ACCESS_DECIDED);
+	access->step = step;
+	return ACCESS_ASKS;
+}
+
+static enum access_verdict decided(struct access *access, enum access_verdict verdict)
+{
+	go_to(access, ACCESS_DECIDED);
+	return verdict;
+}
+
+void access_start(struct access *access, struct guess_table *guesses)
+{
+	struct inquiry *inquiry = &access->inquiry;
+	const struct guess *guess = guess_find(guesses, inquiry);
+
+	access->guesses = guesses;
+	access->service = access->access_token = false;
+	access->step = ACCESS_KEY;
+	inquiry->user = guess ? guess->user : 0;
+	inquiry->search = !inquiry->user;
+	uuid_clear(inquiry->superuser_by);
+	if (guess)
+		uuid_copy(inquiry->superuser_by, guess->superuser_by);
+	if (inquiry->user)
+		access->step = guess->access_token ? ACCESS_NO_KEY : ACCESS_KEY_AND_RIGHTS;
+}
+
+unsigned access_wants(const struct access *access)
+{
+	return steps[access->step].wants | (steps[access->step].object ? access->wants : 0);
+}
+
+bool access_is_slow(const struct access *access)
+{
+	return access->step == ACCESS_TOKEN;
+}
+
+static void learn_rights(struct access *access, const struct rights *rights)
+{
+	guess_learn_rights(
+	    access->guesses, &access->inquiry, rights->superuser_by, access->access_token);
+}
+
+/*
+ * authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others find nothing. A
+ * grant is one of an object that exists.
+ */
+static enum access_verdict decide_rights(struct access *access, const struct rights *rights)
+{
+	if (rights->sees_all || rights->granted)
+		return decided(access, ACCESS_ALLOWED);
+	return decided(
+	    access, rights->sees_any || access->service ? ACCESS_NOT_FOUND : ACCESS_FORBIDDEN);
+}
+
+/* A superuser by a group of their own is allowed; of others the rights decide, where it was guessed right whose. */
+static enum access_verdict decide_key(
+    struct access *access, const struct caller *caller, const struct rights *rights)
+{
+	struct inquiry *inquiry = &access->inquiry;
+
+	if (!caller->active)
+		return decided(access, ACCESS_INVALID_KEY);
+	access->service = caller->service;
+	if (caller->superuser) {
+		if (uuid_compare(caller->superuser_by, inquiry->superuser_by) != 0)
+			guess_learn_superuser(access->guesses, inquiry, caller->superuser_by);
+		return decided(access, ACCESS_ALLOWED);
+	}
+	if (rights && caller->user == inquiry->user) {
+		if (!uuid_is_null(rights->superuser_by))
+			learn_rights(access, rights);
+		return decide_rights(access, rights);
+	}
+	inquiry->user = caller->user;
+	uuid_clear(inquiry->superuser_by);
+	return go_to(access, ACCESS_RIGHTS);
+}
+
+static enum access_verdict decide_token(struct access *access, const struct caller *caller)
+{
+	struct inquiry *inquiry = &access->inquiry;
+
+	if (!caller || !caller->active)
+		return decided(access, ACCESS_INVALID_KEY);
+	access->service = caller->service;
+	access->access_token = true;
+	if (caller->user != inquiry->user)
+		uuid_clear(inquiry->superuser_by);
+	inquiry->user = caller->user;
+	return go_to(access, ACCESS_RIGHTS_AND_OBJECT);
+}
+
+/* An API key is equal, though none was the last time: it goes before an access token. */
+static enum access_verdict ask_key_again(struct access *access)
+{
+	access->inquiry.search = true;
+	return go_to(access, ACCESS_KEY);
+}
+
+enum access_verdict access_decide(
+    struct access *access, const struct caller *caller, const struct rights *rights)
+{
+	switch (access->step) {
+	case ACCESS_KEY:
+	case ACCESS_KEY_AND_RIGHTS:
+		return caller ? decide_key(access, caller, rights) : go_to(access, ACCESS_TOKEN);
+	case ACCESS_NO_KEY:
+		return caller ? ask_key_again(access) : go_to(access, ACCESS_TOKEN);
+	case ACCESS_TOKEN:
+		return decide_token(access, caller);
+	case ACCESS_RIGHTS:
+	case ACCESS_RIGHTS_AND_OBJECT:
+		learn_rights(access, rights);
+		return decide_rights(access, rights);
+	default:
+		assert(!"a step that asks");
+		return ACCESS_ASKS;
+	}
+}
+
+enum access_verdict access_take(struct access *access, const struct answer *answer)
+{
+	const struct inquiry *inquiry = &access->inquiry;
+	unsigned asked = steps[access->step].wants;
+	bool held = false;
+	struct caller caller;
+	struct rights rights;
+
+	if (asked & (INQUIRY_CALLER | INQUIRY_ACCESS_TOKEN))
+		held = caller_read(&caller, answer, inquiry,
+		    asked & INQUIRY_CALLER ? STATEMENT_CALLER : STATEMENT_ACCESS_TOKEN);
+	if (asked & INQUIRY_RIGHTS)
+		rights = rights_read(answer, inquiry);
+	return access_decide(
+	    access, held ? &caller : NULL, asked & INQUIRY_RIGHTS ? &rights : NULL);
+}

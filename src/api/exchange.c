@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Every open exchange: its slot, its deadline, its one reply. */
+#include "api/exchange.h"
+
+#include "api/access.h"
+#include "api/routes.h"
+#include "base/log.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum exchange_state {
+	EXCHANGE_UNUSED,
+	EXCHANGE_RECEIVING, /* its request has not come to its end */
+	EXCHANGE_ASKING,    /* its question is with a lane, and its client waits */
+	EXCHANGE_FORSAKEN   /* its question is out, but nobody waits: freed when the answer comes */
+};
+
+struct exchange {
+	struct exchanges *all;
+	struct list node; /* in unused or asking, or in none */
+	enum exchange_state state;
+	void *client; /* who waits; NULL in EXCHANGE_UNUSED and EXCHANGE_FORSAKEN */
+	struct access access;
+	struct lane *lane; /* where the question is, while EXCHANGE_ASKING or EXCHANGE_FORSAKEN */
+	const struct operation *operation;
+	bool head, found;
+	struct buffer key,
+	    body; /* the body is rendered before it is known whether the caller may see it */
+	char id[REQUEST_ID_MAX + 1];
+};
+
+static bool in_list(const struct exchange *exchange)
+{
+	return !list_empty(&exchange->node);
+}
+
+/* What holds between two events. */
+static void exchange_check(const struct exchange *exchange)
+{
+	bool waits = exchange->state != EXCHANGE_UNUSED && exchange->state != EXCHANGE_FORSAKEN;
+
+	assert((exchange->client != NULL) == waits);
+	assert(in_list(exchange) ==
+	       (exchange->state == EXCHANGE_UNUSED || exchange->state == EXCHANGE_ASKING));
+	assert(exchange->state != EXCHANGE_ASKING || exchange->access.step != ACCESS_DECIDED);
+	assert(exchange->state != EXCHANGE_UNUSED || (!exchange->key.data && !exchange->body.data));
+	(void)waits;
+}
+
+/* The only place that changes the state: moves the exchange to the list of the new one, NULL for none. */
+static void set_state(struct exchange *exchange, enum exchange_state state, struct list *list)
+{
+	list_remove(&exchange->node);
+	if (list)
+		list_append(list, &exchange->node);
+	exchange->state = state;
+}
+
+static struct exchange *take_slot(struct exchanges *all)
+{
+	struct exchange *exchange;
+
+	if (!list_empty(&all->unused))
+		return list_entry(all->unused.next, struct exchange, node);
+	if (all->fresh == all->settings->max_requests)
+		return NULL;
+	exchange = &all->slots[all->fresh++];
+	exchange->all = all;
+	list_init(&exchange->node);
+	return exchange;
+}
+
+static void free_slot(struct exchange *exchange)
+{
+	struct exchanges *all = exchange->all;
+
+	buffer_return(&exchange->key, &all->pool);
+	buffer_return(&exchange->body, &all->pool);
+	exchange->client = NULL;
+	set_state(exchange, EXCHANGE_UNUSED, NULL);
+	list_prepend(&all->unused,
+	    &exchange->node); /* the one used last is the one in the processor's cache */
+	exchange_check(exchange);
+}
+
+/* Leaves the client: the slot is free at once, or, where its question is out, when the answer comes. */
+static void forsake(struct exchange *exchange)
+{
+	if (exchange->state != EXCHANGE_ASKING ||
+	    lane_withdraw(exchange->lane, &exchange->access.inquiry.question)) {
+		free_slot(exchange);
+		return;
+	}
+	exchange->client = NULL;
+	set_state(exchange, EXCHANGE_FORSAKEN, NULL);
+	exchange_check(exchange);
+}
+
+static struct iovec whole(const struct buffer *buffer)
+{
+	return (struct iovec){buffer->data, buffer->length};
+}
+
+/* Without memory for a response there is one that was made at the start. */
+static void send_reply(struct exchange *exchange, enum status status)
+{
+	struct exchanges *all = exchange->all;
+	char head[STATUS_HEAD_MAX];
+	struct iovec parts[2] = {{.iov_base = head}, whole(&exchange->body)};
+	struct iovec overloaded = whole(&all->overloaded);
+
+	parts[0].iov_len = status_write_head(head, status, NULL, exchange->body.length);
+	if (exchange->body.failed)
+		all->reply(exchange->client, &overloaded, 1);
+	else
+		all->reply(exchange->client, parts, exchange->head ? 1 : 2);
+}
+
+static void write_error(struct exchange *exchange, enum status status)
+{
+	static const struct status_detail none;
+	struct exchanges *all = exchange->all;
+
+	buffer_return(&exchange->body, &all->pool);
+	buffer_borrow(&exchange->body, &all->pool);
+	status_write_error(&all->json, &exchange->body, status, &none);
+}
+
+/* Sends the status's response. */
+static void reply(struct exchange *exchange, enum status status)
+{
+	if (status == STATUS_OK && exchange->body.failed)
+		status = STATUS_UNAVAILABLE;
+	if (status >= STATUS_ERROR)
+		log_warning("%s: answered %s (request %s)", exchange->operation->doing,
+		    status_line(status), *exchange->id ? exchange->id : "without id");
+	if (status != STATUS_OK)
+		write_error(exchange, status);
+	send_reply(exchange, status);
+}
+
+static void finish(struct exchange *exchange, enum status status)
+{
+	reply(exchange, status);
+	free_slot(exchange);
+}
+
+static void on_answer(struct question *question, const struct answer *answer);
+
+/* Asks what the step wants to know; the answer comes always later. */
+static void ask(struct exchange *exchange)
+{
+	struct question *question = &exchange->access.inquiry.question;
+
+	exchange->lane =
+	    access_is_slow(&exchange->access) ? exchange->all->slow : exchange->all->common;
+	question->answered = on_answer;
+	question->wants = access_wants(&exchange->access);
+	lane_ask(exchange->lane, question);
+	exchange_check(exchange);
+}
+
+/* Rendered where it may still be sent: before it is asked what the holder of the key may see, too. */
+static void keep_object(
+    struct exchange *exchange, enum access_verdict verdict, const struct answer *answer)
+{
+	const struct inquiry *inquiry = &exchange->access.inquiry;
+	bool asked = inquiry->question.wants & exchange->operation->wants;
+
+	if (!asked || !(verdict == ACCESS_ALLOWED ||
+			  (verdict == ACCESS_ASKS && exchange->access.step == ACCESS_RIGHTS)))
+		return;
+	buffer_borrow(&exchange->body, &exchange->all->pool);
+	exchange->found =
+	    exchange->operation->render(&exchange->all->json, &exchange->body, inquiry, answer);
+}
+
+static enum status status_of_verdict(enum access_verdict verdict, bool found)
+{
+	static const enum status refusals[ACCESS_VERDICTS] = {
+	    [ACCESS_NOT_FOUND] = STATUS_NOT_FOUND,
+	    [ACCESS_FORBIDDEN] = STATUS_FORBIDDEN,
+	    [ACCESS_INVALID_KEY] = STATUS_INVALID_KEY,
+	};
+
+	if (verdict == ACCESS_ALLOWED)
+		return found ? STATUS_OK : STATUS_NOT_FOUND;
+	return refusals[verdict];
+}
+
+static void act_on_answer(struct exchange *exchange, const struct answer *answer)
+{
+	static const enum status failures[] = {[ANSWER_UNAVAILABLE] = STATUS_UNAVAILABLE,
+	    [ANSWER_LATE] = STATUS_LATE,
+	    [ANSWER_REFUSED] = STATUS_ERROR};
+	enum access_verdict verdict;
+
+	if (answer->outcome != ANSWER_GOOD) {
+		finish(exchange, failures[answer->outcome]);
+		return;
+	}
+	verdict = access_take(&exchange->access, answer);
+	keep_object(exchange, verdict, answer);
+	if (verdict == ACCESS_ASKS)
+		ask(exchange);
+	else
+		finish(exchange, status_of_verdict(verdict, exchange->found));
+}
+
+static void on_answer(struct question *question, const struct answer *answer)
+{
+	struct exchange *exchange = list_entry(question, struct exchange, access.inquiry.question);
+
+	exchange_check(exchange);
+	if (exchange->state == EXCHANGE_FORSAKEN)
+		free_slot(exchange);
+	else
+		act_on_answer(exchange, answer);
+}
+
+/* All requests have the same budget, so the list is in the order of their deadlines. */
+static void on_deadline(uv_timer_t *timer)
+{
+	struct exchanges *all = timer->data;
+	uint64_t now = uv_now(all->loop);
+
+	while (!list_empty(&all->asking)) {
+		struct exchange *exchange = list_entry(all->asking.next, struct exchange, node);
+		uint64_t deadline = exchange->access.inquiry.question.deadline;
+
+		if (deadline > now) {
+			uv_timer_start(timer, on_deadline, deadline - now, 0);
+			return;
+		}
+		reply(exchange, STATUS_LATE);
+		forsake(exchange);
+	}
+}
+
+/* Appends the whole response of a request that is refused without a question. */
+static void refuse(struct exchanges *all, const struct request *request, struct buffer *response)
+{
+	struct buffer body = {0};
+	char head[STATUS_HEAD_MAX];
+
+	buffer_borrow(&body, &all->pool);
+	if (request->status != STATUS_OPTIONS)
+		status_write_error(&all->json, &body, request->status, &request->detail);
+	buffer_append(response, head,
+	    status_write_head(head, request->status, request->detail.allow, body.length));
+	if (!request->head)
+		buffer_append(response, body.data, body.length);
+	response->failed |= body.failed;
+	buffer_return(&body, &all->pool);
+}
+
+/* Copies what outlives the parameters. NULL where no slot is free, or no memory. */
+static struct exchange *open_exchange(
+    struct exchanges *all, void *client, const struct request *request)
+{
+	struct exchange *exchange = take_slot(all);
+
+	if (!exchange)
+		return NULL;
+	exchange->client = client;
+	exchange->operation = request->operation;
+	exchange->head = request->head;
+	exchange->found = false;
+	memcpy(exchange->id, request->id, sizeof(exchange->id));
+	buffer_borrow(&exchange->key, &all->pool);
+	buffer_append(&exchange->key, request->key.text, request->key.length);
+	uuid_copy(exchange->access.inquiry.object, request->object);
+	set_state(exchange, EXCHANGE_RECEIVING, NULL);
+	if (!exchange->key.failed)
+		return exchange;
+	free_slot(exchange);
+	return NULL;
+}
+
+static void *begin(void *context, void *client, enum parameters_status status,
+    const struct parameter *parameters, size_t count, struct buffer *response)
+{
+	struct exchanges *all = context;
+	struct exchange *exchange = NULL;
+	struct request request;
+
+	request_parse(&request, status, parameters, count, &all->router);
+	if (request.status == STATUS_OK) {
+		exchange = open_exchange(all, client, &request);
+		request.status = STATUS_UNAVAILABLE; /* said where there is none */
+	}
+	if (exchange)
+		exchange_check(exchange);
+	else
+		refuse(all, &request, response);
+	return exchange;
+}
+
+static void end(void *context)
+{
+	struct exchange *exchange = context;
+	struct exchanges *all = exchange->all;
+	struct inquiry *inquiry = &exchange->access.inquiry;
+
+	inquiry->key = exchange->key.data;
+	inquiry->key_length = exchange->key.length;
+	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;
+	exchange->access.wants = exchange->operation->wants;
+	access_start(&exchange->access, &all->guesses);
+	set_state(exchange, EXCHANGE_ASKING, &all->asking);
+	if (!uv_is_active((uv_handle_t *)&all->deadline))
+		uv_timer_start(&all->deadline, on_deadline, all->settings->request_timeout, 0);
+	ask(exchange);
+}
+
+static void cancel(void *exchange)
+{
+	exchange_check(exchange);
+	forsake(exchange);
+}
+
+struct handler exchange_handler(struct exchanges *exchanges, handler_reply *reply_to)
+{
+	exchanges->reply = reply_to;
+	return (struct handler){.context = exchanges,
+	    .begin = begin,
+	    .end = end,
+	    .cancel = cancel,
+	    .overloaded = whole(&exchanges->overloaded)};
+}
+
+static void make_overloaded(struct exchanges *exchanges)
+{
+	const struct request none = {.status = STATUS_UNAVAILABLE};
+
+	refuse(exchanges, &none, &exchanges->overloaded);
+}
+
+bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct settings *settings,
+    struct lane *common, struct lane *slow)
+{
+	*exchanges =
+	    (struct exchanges){.settings = settings, .loop = loop, .common = common, .slow = slow};
+	exchanges->router = (struct request_router){settings->base_path, routes_all};
+	list_init(&exchanges->unused);
+	list_init(&exchanges->asking);
+	json_init(&exchanges->json);
+	make_overloaded(exchanges);
+	exchanges->slots = calloc(settings->max_requests, sizeof(*exchanges->slots));
+	if (!exchanges->slots || exchanges->overloaded.failed) {
+		exchange_free(exchanges);
+		return false;
+	}
+	uv_timer_init(loop, &exchanges->deadline);
+	exchanges->deadline.data = exchanges;
+	return true;
+}
+
+void exchange_stop(struct exchanges *exchanges)
+{
+	uv_close((uv_handle_t *)&exchanges->deadline, NULL);
+}
+
+void exchange_free(struct exchanges *exchanges)
+{
+	for (size_t i = 0; i < exchanges->fresh; i++) {
+		buffer_free(&exchanges->slots[i].key);
+		buffer_free(&exchanges->slots[i].body);
+	}
+	free(exchanges->slots);
+	buffer_free(&exchanges->overloaded);
+	buffer_pool_free(&exchanges->pool);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Every open exchange: a request, the questions it takes, its deadline, its one reply. */
+#ifndef API_EXCHANGE_H
+#define API_EXCHANGE_H
+
+#include "api/operation.h"
+#include "authentik/guess.h"
+#include "base/buffer.h"
+#include "base/handler.h"
+#include "base/list.h"
+#include "base/settings.h"
+#include "http/request.h"
+#include "postgres/lane.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+struct exchange;
+
+/* All exchanges of a process. Owned by the worker; fields are the exchanges' own. */
+struct exchanges {
+	const struct settings *settings;
+	uv_loop_t *loop;
+	struct lane *common, *slow;
+	handler_reply *reply;
+	struct request_router router;
+	struct json json;
+	struct guess_table guesses;
+	struct buffer_pool pool;
+	struct exchange *slots; /* max_requests of them */
+	size_t fresh;           /* slots [fresh ..) have never been used */
+	struct list unused;
+	struct list
+	    due; /* refused without a question: answered at the end of this turn of the loop */
+	struct list asking; /* by deadline, the earliest first */
+	uv_timer_t deadline;
+	uv_prepare_t turn;
+	struct buffer overloaded; /* the whole response for a request that finds no slot */
+};
+
+/*
+ * Starts on two lanes that are started or will be. Settings, loop and lanes must outlive the exchanges, which must
+ * stay where they are. False where there is no memory.
+ */
+bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct settings *settings,
+    struct lane *common, struct lane *slow);
+
+/* What receives requests for them, and hands each reply to reply; valid until exchange_free. */
+struct handler exchange_handler(struct exchanges *exchanges, handler_reply *reply);
+
+/* Closes their handle; open exchanges get no reply. */
+void exchange_stop(struct exchanges *exchanges);
+
+/* Frees their storage once the loop has closed the handle and the lanes are stopped. */
+void exchange_free(struct exchanges *exchanges);
+
+#endif

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* What a route does with an object of authentik's, for a caller who may see it. */
+#ifndef API_OPERATION_H
+#define API_OPERATION_H
+
+#include "authentik/inquiry.h"
+#include "base/buffer.h"
+#include "http/json.h"
+
+#include <stdbool.h>
+
+struct operation {
+	const char *doing; /* for the log: "retrieving a policy" */
+	unsigned wants;    /* of enum inquiry_wants: what reads the object */
+	/* Appends the object that the answer has, as JSON. False where there is none. */
+	bool (*render)(struct json *json, struct buffer *body, const struct inquiry *inquiry,
+	    const struct answer *answer);
+};
+
+#endif

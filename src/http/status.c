@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* Every answer that a client can get: the table, the head and the body of an error made from it. */
+#include "http/status.h"
+
+#include <assert.h>
+#include <string.h>
+
+static const struct row {
+	const char *line;
+	const char *fields; /* header fields that go with it, each after a line's end */
+	const char *text;   /* of the error, or what stands before the request's detail */
+	const char *behind; /* what stands behind that detail */
+} rows[STATUS_COUNT] = {
+    [STATUS_OK] = {"200 OK", "", NULL, NULL},
+    [STATUS_OPTIONS] = {"204 No Content", "", NULL, NULL},
+    [STATUS_MALFORMED] = {"400 Bad Request", "", "", ""},
+    [STATUS_INVALID_ID] = {"400 Bad Request", "", "Enter a valid UUID.", NULL},
+    [STATUS_FORBIDDEN] = {"403 Forbidden", "", "You do not have permission to perform this action.",
+	NULL},
+    [STATUS_UNSUPPORTED_SCHEME] = {"403 Forbidden", "", "Unsupported authentication type", NULL},
+    [STATUS_INVALID_KEY] = {"403 Forbidden", "", "Token invalid/expired", NULL},
+    [STATUS_NOT_FOUND] = {"404 Not Found", "", "Not found.", NULL},
+    [STATUS_METHOD_NOT_ALLOWED] = {"405 Method Not Allowed", "", "Method \"", "\" not allowed."},
+    [STATUS_NOT_ACCEPTABLE] = {"406 Not Acceptable", "",
+	"Could not satisfy the request Accept header.", NULL},
+    [STATUS_ERROR] = {"500 Internal Server Error", "", "Internal server error.", NULL},
+    [STATUS_UNAVAILABLE] = {"503 Service Unavailable", "\r\nRetry-After: 1",
+	"Service temporarily unavailable.", NULL},
+    [STATUS_LATE] = {"504 Gateway Timeout", "", "The database did not answer in time.", NULL},
+};
+
+const char *status_line(enum status status)
+{
+	assert(status < STATUS_COUNT);
+	return rows[status].line;
+}
+
+/* The error's sentence: the row's text, with the request's own in it where the row leaves a place for it. */
+static void write_sentence(struct buffer *sentence, const struct row *row, struct slice own)
+{
+	buffer_append_text(sentence, row->text);
+	if (!row->behind)
+		return;
+	buffer_append(sentence, own.text, own.length);
+	buffer_append_text(sentence, row->behind);
+}
+
+/* A property with what is wrong makes a ValidationError of the schema, all else is a GenericError. */
+void status_write_error(
+    struct json *json, struct buffer *body, enum status status, const struct status_detail *detail)
+{
+	struct buffer sentence = {0};
+	bool validation = detail->property.text != NULL;
+
+	assert(rows[status].text);
+	write_sentence(&sentence, &rows[status], detail->text);
+	buffer_append_text(body, "{");
+	json_string(json, body, validation ? detail->property : SLICE("detail"));
+	buffer_append_text(body, validation ? ":[" : ":");
+	json_string(json, body, (struct slice){(const char *)sentence.data, sentence.length});
+	buffer_append_text(body, validation ? "],\"code\":\"invalid\"}" : "}");
+	body->failed |= sentence.failed;
+	buffer_free(&sentence);
+}
+
+static char *write_length(char *at, size_t length)
+{
+	char digits[24];
+	size_t first = sizeof(digits);
+
+	do
+		digits[--first] = (char)('0' + length % 10);
+	while (length /= 10);
+	return mempcpy(at, digits + first, sizeof(digits) - first);
+}
+
+/* Without printf, which would take as many instructions as the whole parsing of a request (900 counted). */
+size_t status_write_head(
+    char head[STATUS_HEAD_MAX], enum status status, const char *allow, size_t content_length)
+{
+	char *at = stpcpy(stpcpy(head, "Status: "), rows[status].line);
+	bool content = status != STATUS_OPTIONS;
+
+	if (content)
+		at = stpcpy(at, "\r\nContent-Type: application/json; charset=utf-8");
+	if (!content || status == STATUS_METHOD_NOT_ALLOWED)
+		at = stpcpy(stpcpy(at, "\r\nAllow: "), allow);
+	at = stpcpy(at, rows[status].fields);
+	if (content)
+		at = write_length(stpcpy(at, "\r\nContent-Length: "), content_length);
+	at = stpcpy(at, "\r\n\r\n");
+	assert(at < head + STATUS_HEAD_MAX);
+	return (size_t)(at - head);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Statuses are rendered byte for byte as the contract has them. */
+#include "http/status.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+static struct json json;
+
+static void open_json(void)
+{
+	json_init(&json);
+}
+
+TestSuite(status, .init = open_json);
+
+static void assert_error(enum status status, const struct status_detail *detail, const char *text)
+{
+	struct buffer body = {0};
+
+	status_write_error(&json, &body, status, detail);
+	buffer_append(&body, "", 1);
+	cr_assert(!body.failed);
+	cr_assert_str_eq((const char *)body.data, text);
+	buffer_free(&body);
+}
+
+static void assert_head(enum status status, size_t length, const char *text)
+{
+	char head[STATUS_HEAD_MAX];
+	size_t written = status_write_head(head, status, "GET, HEAD, OPTIONS", length);
+
+	cr_assert_eq(written, strlen(text));
+	cr_assert_arr_eq(head, text, written);
+}
+
+Test(status, one_generator_renders_one_error_after_the_other)
+{
+	static const struct status_detail none;
+
+	assert_error(STATUS_NOT_FOUND, &none, "{\"detail\":\"Not found.\"}");
+	assert_error(STATUS_LATE, &none, "{\"detail\":\"The database did not answer in time.\"}");
+	assert_error(
+	    STATUS_UNAVAILABLE, &none, "{\"detail\":\"Service temporarily unavailable.\"}");
+}
+
+Test(status, a_400_is_a_validation_error)
+{
+	struct status_detail parameters = {
+	    SLICE("non_field_errors"), SLICE("What is wrong."), NULL};
+	struct status_detail id = {SLICE("policy_uuid"), SLICE("GET"), NULL};
+
+	assert_error(STATUS_MALFORMED, &parameters,
+	    "{\"non_field_errors\":[\"What is wrong.\"],\"code\":\"invalid\"}");
+	assert_error(STATUS_INVALID_ID, &id,
+	    "{\"policy_uuid\":[\"Enter a valid UUID.\"],\"code\":\"invalid\"}");
+}
+
+Test(status, a_405_names_the_method)
+{
+	struct status_detail detail = {.text = SLICE("F\"OO")};
+
+	assert_error(STATUS_METHOD_NOT_ALLOWED, &detail,
+	    "{\"detail\":\"Method \\\"F\\\"OO\\\" not allowed.\"}");
+}
+
+Test(status, a_head_has_type_and_length)
+{
+	assert_head(STATUS_OK, 357,
+	    "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
+	    "357\r\n\r\n");
+}
+
+Test(status, a_503_says_when_to_come_again_and_a_405_what_is_allowed)
+{
+	assert_head(STATUS_UNAVAILABLE, 1,
+	    "Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Retry-After: 1\r\nContent-Length: 1\r\n\r\n");
+	assert_head(STATUS_METHOD_NOT_ALLOWED, 2,
+	    "Status: 405 Method Not Allowed\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Allow: GET, HEAD, OPTIONS\r\nContent-Length: 2\r\n\r\n");
+}
+
+Test(status, a_204_has_neither_type_nor_length)
+{
+	assert_head(
+	    STATUS_OPTIONS, 0, "Status: 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n\r\n");
+}
