@@ -30,11 +30,11 @@ static int check(const struct settings *settings)
 
 	for (int i = 0; i < 2; i++) {
 		session_open(&session, settings, kinds[i]);
-		if (!session.connection) {
+		if (!session.pg) {
 			fprintf(stderr, "event-matcher-fcgi: %s\n", session.fault);
 			return 1;
 		}
-		PQfinish(session.connection);
+		PQfinish(session.pg);
 		warning = kinds[i]->warning(session.facts);
 		if (warning)
 			printf("warning: %s\n", warning);

@@ -27,7 +27,7 @@ static unsigned place(struct batch_part *part, struct question *question)
 
 void batch_add(struct batch *batch, struct question *question)
 {
-	assert(batch->count < BATCH_MAX);
+	assert(batch->count < BATCH_MAX && batch->sent_count == 0);
 	batch->members[batch->count++] = question;
 	for (unsigned i = 0; i < BATCH_STATEMENTS && question->wants >> i; i++) {
 		struct batch_part *part = &batch->parts[i];
@@ -119,16 +119,6 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 	if (status == PGRES_PIPELINE_SYNC)
 		return due ? BATCH_BROKEN : BATCH_COMPLETE;
 	return status != PGRES_TUPLES_OK && due ? BATCH_GOES_ON : BATCH_BROKEN;
-}
-
-void batch_answer(struct batch *batch)
-{
-	const struct answer answer = {.outcome = ANSWER_GOOD, .batch = batch};
-
-	assert(batch->done == batch->sent_count);
-	for (unsigned i = 0; i < batch->count; i++)
-		batch->members[i]->answered(batch->members[i], &answer);
-	batch_clear(batch);
 }
 
 int batch_row(const struct answer *answer, const struct question *question, unsigned index,

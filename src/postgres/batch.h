@@ -42,6 +42,14 @@ struct answer {
 	const struct batch *batch; /* for batch_row */
 };
 
+enum question_state {
+	QUESTION_IDLE,   /* not asked, or answered */
+	QUESTION_QUEUED, /* waits for a batch */
+	QUESTION_SHED, /* cannot be asked now, and is told so at the end of this turn of the loop */
+	QUESTION_OUT,  /* in a batch */
+	QUESTION_WITHDRAWN, /* the same, but nobody needs its answer */
+};
+
 /*
  * A question, embedded in the struct of who asks. The asker sets the first group of fields; the rest is the
  * lane's and the batch's. answered is called exactly once for each question asked.
@@ -52,8 +60,9 @@ struct question {
 	    wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
 	uint64_t deadline; /* milliseconds of the loop's clock */
 
-	struct list node;
-	bool queued, withdrawn, asked_again, alone;
+	enum question_state state;
+	struct list node;                      /* in a list of the lane, in two of the states */
+	bool asked_again, alone;               /* once more, after an error; alone in its batch */
 	unsigned char place[BATCH_STATEMENTS]; /* in the list of each statement */
 };
 
@@ -105,15 +114,12 @@ enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
  */
 enum batch_progress batch_take(struct batch *batch, PGresult *result);
 
-/* Calls answered of every member, once, and empties the batch. */
-void batch_answer(struct batch *batch);
-
 /* The row of the statement at index that answers the question, and its result in *rows; -1 where there is
  * none. */
 int batch_row(const struct answer *answer, const struct question *question, unsigned index,
     const PGresult **rows);
 
-/* Empties the batch without a call, and frees its results; keeps its buffers. */
+/* Empties the batch, and frees its results; keeps its buffers. Its members are the caller's to answer. */
 void batch_clear(struct batch *batch);
 
 /* Frees its buffers, too. */

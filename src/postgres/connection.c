@@ -23,16 +23,34 @@ struct connection_opening {
 
 static void try_later(struct connection *connection);
 
+/* What holds between two events. */
+static void connection_check(const struct connection *connection)
+{
+	bool ready = connection->state == CONNECTION_READY;
+
+	assert((connection->session.pg != NULL) == ready);
+	assert((connection->poll != NULL) == ready);
+	assert((connection->opening != NULL) == (connection->state == CONNECTION_OPENING));
+	(void)ready;
+}
+
+/* The only place that changes the state. */
+static void set_state(struct connection *connection, enum connection_state state)
+{
+	assert(connection->state != CONNECTION_STOPPED);
+	connection->state = state;
+}
+
 /* What has come before the end of a connection is read, too: answers, and why the server ends it. */
 static void consume(struct connection *connection)
 {
-	bool good = PQconsumeInput(connection->session.connection);
+	bool good = PQconsumeInput(connection->session.pg);
 
 	if (!good)
-		PQisBusy(connection->session.connection); /* parses: a notice goes to the log */
+		PQisBusy(connection->session.pg); /* parses: a notice goes to the log */
 	connection->events->readable(connection->owner);
-	if (!good && connection->state == CONNECTION_READY)
-		connection_lose(connection, PQerrorMessage(connection->session.connection));
+	if (!good)
+		connection_break(connection);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)
@@ -42,9 +60,10 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	if (status < 0 || events & UV_READABLE)
 		consume(connection);
 	if (status < 0)
-		connection_lose(connection, uv_strerror(status));
+		connection_lose(connection, CONNECTION_BROKEN, uv_strerror(status));
 	else if (events & UV_WRITABLE && connection->state == CONNECTION_READY)
 		connection_flush(connection);
+	connection_check(connection);
 }
 
 /* Each uv_poll_start costs two system calls: only a change is worth them. */
@@ -56,26 +75,44 @@ static void watch(struct connection *connection, int events)
 	uv_poll_start(connection->poll, events, on_event);
 }
 
+/* Puts an open session on the loop; false where there is no memory. */
+static bool start_polling(struct connection *connection, PGconn *pg)
+{
+	uv_poll_t *poll = malloc(sizeof(*poll));
+
+	if (!poll || uv_poll_init(connection->loop, poll, PQsocket(pg)) != 0) {
+		free(poll);
+		return false;
+	}
+	poll->data = connection;
+	connection->poll = poll;
+	connection->watched = 0;
+	watch(connection, UV_READABLE);
+	return true;
+}
+
 static void become_ready(struct connection *connection, const struct session *session)
 {
-	connection->session = *session;
-	connection->poll = malloc(sizeof(*connection->poll));
-	if (!connection->poll ||
-	    uv_poll_init(connection->loop, connection->poll, PQsocket(session->connection)) != 0) {
-		free(connection->poll);
-		PQfinish(session->connection);
+	if (!start_polling(connection, session->pg)) {
+		PQfinish(session->pg);
 		log_error("watching the %s: no memory", connection->kind->name);
 		try_later(connection);
 		return;
 	}
-	connection->poll->data = connection;
-	connection->state = CONNECTION_READY;
+	connection->session = *session;
+	set_state(connection, CONNECTION_READY);
 	connection->changed = uv_now(connection->loop);
-	connection->watched = 0;
 	*connection->fault = '\0';
-	watch(connection, UV_READABLE);
 	log_info("the %s is ready", connection->kind->name);
 	connection->events->ready(connection->owner);
+}
+
+/* The same fault is logged once, until the connection was ready. */
+static void note_fault(struct connection *connection, const char *fault)
+{
+	if (strcmp(connection->fault, fault) != 0)
+		log_error("%s", fault);
+	memcpy(connection->fault, fault, sizeof(connection->fault));
 }
 
 static void open_session(uv_work_t *work)
@@ -91,16 +128,16 @@ static void on_opened(uv_work_t *work, int status)
 	struct connection *connection = opening->connection;
 
 	if (!connection || status != 0)
-		PQfinish(opening->session.connection);
-	else if (opening->session.connection) {
+		PQfinish(opening->session.pg);
+	if (connection) {
 		connection->opening = NULL;
-		become_ready(connection, &opening->session);
-	} else {
-		connection->opening = NULL;
-		if (strcmp(connection->fault, opening->session.fault) != 0)
-			log_error("%s", opening->session.fault);
-		memcpy(connection->fault, opening->session.fault, sizeof(connection->fault));
-		try_later(connection);
+		if (opening->session.pg && status == 0)
+			become_ready(connection, &opening->session);
+		else {
+			note_fault(connection, opening->session.fault);
+			try_later(connection);
+		}
+		connection_check(connection);
 	}
 	free(opening);
 }
@@ -109,7 +146,7 @@ static void try_now(struct connection *connection)
 {
 	struct connection_opening *opening = calloc(1, sizeof(*opening));
 
-	connection->state = CONNECTION_OPENING;
+	set_state(connection, CONNECTION_OPENING);
 	if (!opening) {
 		try_later(connection);
 		return;
@@ -133,7 +170,7 @@ static void on_retry(uv_timer_t *timer)
 
 static void try_later(struct connection *connection)
 {
-	connection->state = CONNECTION_DOWN;
+	set_state(connection, CONNECTION_DOWN);
 	uv_timer_start(&connection->retry, on_retry, connection->delay, 0);
 	connection->delay = connection->delay ? connection->delay * 2 : DELAY_FIRST_MS;
 	if (connection->delay > connection->kind->most_delay)
@@ -157,11 +194,34 @@ void connection_flush(struct connection *connection)
 	int left;
 
 	assert(connection->state == CONNECTION_READY);
-	left = PQflush(connection->session.connection);
+	left = PQflush(connection->session.pg);
 	if (left < 0)
-		connection_lose(connection, PQerrorMessage(connection->session.connection));
+		connection_break(connection);
 	else
 		watch(connection, left ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+bool connection_send(struct connection *connection, struct batch *batch)
+{
+	assert(connection->state == CONNECTION_READY);
+	if (batch_send(batch, connection->session.pg, connection->session.facts))
+		return true;
+	connection_break(connection);
+	return false;
+}
+
+bool connection_next(struct connection *connection, PGresult **result)
+{
+	if (connection->state != CONNECTION_READY || PQisBusy(connection->session.pg))
+		return false;
+	*result = PQgetResult(connection->session.pg);
+	return true;
+}
+
+bool connection_is_broken(const struct connection *connection)
+{
+	return connection->state == CONNECTION_READY &&
+	       PQstatus(connection->session.pg) == CONNECTION_BAD;
 }
 
 static void on_poll_closed(uv_handle_t *handle)
@@ -174,11 +234,11 @@ static void finish(struct connection *connection)
 {
 	uv_close((uv_handle_t *)connection->poll, on_poll_closed);
 	connection->poll = NULL;
-	PQfinish(connection->session.connection);
-	connection->session.connection = NULL;
+	PQfinish(connection->session.pg);
+	connection->session.pg = NULL;
 }
 
-void connection_lose(struct connection *connection, const char *reason)
+void connection_lose(struct connection *connection, enum connection_loss loss, const char *reason)
 {
 	uint64_t now = uv_now(connection->loop);
 
@@ -190,7 +250,14 @@ void connection_lose(struct connection *connection, const char *reason)
 		connection->delay = 0;
 	connection->changed = now;
 	try_later(connection);
-	connection->events->lost(connection->owner);
+	connection->events->lost(connection->owner, loss);
+}
+
+void connection_break(struct connection *connection)
+{
+	if (connection->state == CONNECTION_READY)
+		connection_lose(
+		    connection, CONNECTION_BROKEN, PQerrorMessage(connection->session.pg));
 }
 
 void connection_hurry(struct connection *connection)
@@ -199,6 +266,7 @@ void connection_hurry(struct connection *connection)
 		return;
 	uv_timer_stop(&connection->retry);
 	try_now(connection);
+	connection_check(connection);
 }
 
 void connection_stop(struct connection *connection)
@@ -208,6 +276,6 @@ void connection_stop(struct connection *connection)
 	if (connection->opening)
 		connection->opening->connection = NULL;
 	connection->opening = NULL;
-	connection->state = CONNECTION_STOPPED;
+	set_state(connection, CONNECTION_STOPPED);
 	uv_close((uv_handle_t *)&connection->retry, NULL);
 }

@@ -12,16 +12,23 @@
 enum connection_state {
 	CONNECTION_DOWN,    /* waits for its next try */
 	CONNECTION_OPENING, /* session_open is at work in a thread */
-	CONNECTION_READY,   /* session.connection can be used */
+	CONNECTION_READY,   /* session.pg can be used */
 	CONNECTION_STOPPED  /* for good */
+};
+
+/* Why a connection is lost. */
+enum connection_loss {
+	CONNECTION_BROKEN,  /* the server or the network has ended it */
+	CONNECTION_STALE,   /* its session is to be made anew */
+	CONNECTION_OVERDUE, /* its answer did not come */
 };
 
 /* What the owner is told, each with the owner given to connection_start. */
 struct connection_events {
 	void (*ready)(void *owner);
-	void (*readable)(void *owner); /* input has been consumed: results may be there */
-	void (*lost)(void *
-		owner); /* the PGconn is gone, and what was in flight with it; another try follows */
+	void (*readable)(void *owner); /* input has come: connection_next may have results */
+	/* The session is gone, and what was in flight with it; another try follows. */
+	void (*lost)(void *owner, enum connection_loss loss);
 };
 
 /* Owned by its lane; fields are to be read only. */
@@ -48,11 +55,26 @@ void connection_start(struct connection *connection, uv_loop_t *loop,
     const struct settings *settings, const struct session_kind *kind,
     const struct connection_events *events, void *owner);
 
+/* Hands a batch to a ready connection; connection_flush sends it. False: the connection is lost, lost was called. */
+bool connection_send(struct connection *connection, struct batch *batch);
+
 /* Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May call lost. */
 void connection_flush(struct connection *connection);
 
+/*
+ * The next thing that PQgetResult has, NULL too, for batch_take. False where more must come first, or the connection
+ * is not ready.
+ */
+bool connection_next(struct connection *connection, PGresult **result);
+
+/* Is a ready connection known to be broken, though what it has received can still be read? */
+bool connection_is_broken(const struct connection *connection);
+
 /* Drops a ready connection, logs why, calls lost, and opens another one. Harmless where it is not ready. */
-void connection_lose(struct connection *connection, const char *reason);
+void connection_lose(struct connection *connection, enum connection_loss loss, const char *reason);
+
+/* The same for a connection that is broken, with libpq's own reason. */
+void connection_break(struct connection *connection);
 
 /* Makes a next try that is still to come now: a sign was seen that the server is back. */
 void connection_hurry(struct connection *connection);

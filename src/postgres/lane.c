@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue of questions before one connection: gathers them into batches, and gives each question exactly one
- * answer. */
+/* A queue of questions before one connection: gathers them into batches, and gives each exactly one answer. */
 #include "postgres/lane.h"
 
 #include "base/log.h"
+#include "postgres/sqlstate.h"
 
 #include <assert.h>
 #include <string.h>
@@ -14,40 +14,59 @@ enum {
 	OVERDUE_MS = 300,      /* beyond statement_timeout, for the answer to arrive */
 	WORTH_ASKING_MS = 250, /* of its budget that a question must have left to be asked again */
 	SECOND_BATCH_MIN =
-	    32 /* half a batch: smaller second ones cost more than they gain (docs/performance.md) */
+	    32 /* half a batch: smaller ones cost more than they gain (docs/design.md) */
 };
-
-static void answer_without(struct question *question, enum answer_outcome outcome)
-{
-	struct answer answer = {.outcome = outcome};
-
-	question->answered(question, &answer);
-}
-
-static void enqueue(struct lane *lane, struct question *question, bool first)
-{
-	question->queued = true;
-	lane->queued++;
-	if (first)
-		list_prepend(&lane->queue, &question->node);
-	else
-		list_append(&lane->queue, &question->node);
-}
-
-static struct question *dequeue(struct lane *lane)
-{
-	struct question *question = list_entry(lane->queue.next, struct question, node);
-
-	assert(lane->queued > 0 && question->queued);
-	list_remove(&question->node);
-	question->queued = false;
-	lane->queued--;
-	return question;
-}
 
 static bool is_ready(const struct lane *lane)
 {
 	return lane->connection.state == CONNECTION_READY;
+}
+
+/* What holds between two events. */
+static void lane_check(const struct lane *lane)
+{
+	assert((lane->queued == 0) == list_empty(&lane->queue));
+	assert(lane->in_flight_count <= lane->connection.kind->in_flight);
+	assert(is_ready(lane) || lane->in_flight_count == 0);
+	for (unsigned i = 0; i < lane->in_flight_count; i++)
+		assert(lane->in_flight[i]->count > 0 && lane->in_flight[i]->sent_count > 0);
+	assert(lane->in_flight_count < 2 || lane->in_flight[0] != lane->in_flight[1]);
+	assert((lane->queued == 0 && lane->in_flight_count == 0) ||
+	       uv_is_active((const uv_handle_t *)&lane->tick));
+	assert(!lane->stale);
+}
+
+/* The only place that changes the state of a question, and the list that it is in. */
+static void set_state(struct lane *lane, struct question *question, enum question_state state)
+{
+	bool listed = question->state == QUESTION_QUEUED || question->state == QUESTION_SHED;
+
+	assert(state != QUESTION_WITHDRAWN || question->state == QUESTION_OUT);
+	if (listed)
+		list_remove(&question->node);
+	lane->queued -= question->state == QUESTION_QUEUED;
+	lane->queued += state == QUESTION_QUEUED;
+	question->state = state;
+}
+
+/* Every answer of a question leaves here. */
+static void answer_with(struct lane *lane, struct question *question, const struct answer *answer)
+{
+	set_state(lane, question, QUESTION_IDLE);
+	question->answered(question, answer);
+}
+
+static void answer_without(
+    struct lane *lane, struct question *question, enum answer_outcome outcome)
+{
+	const struct answer answer = {.outcome = outcome};
+
+	answer_with(lane, question, &answer);
+}
+
+static struct question *first_of(const struct list *list)
+{
+	return list_entry(list->next, struct question, node);
 }
 
 /* The database has been away for longer than a request is to wait for it. */
@@ -57,47 +76,52 @@ static bool is_given_up(const struct lane *lane)
 	       uv_now(lane->loop) - lane->connection.changed >= lane->settings->database_wait;
 }
 
+/* Answers those that wait now; who asks again by that, waits for the next turn. */
 static void answer_queued(struct lane *lane, enum answer_outcome outcome)
 {
 	for (unsigned left = lane->queued; left && lane->queued; left--)
-		answer_without(dequeue(lane), outcome);
+		answer_without(lane, first_of(&lane->queue), outcome);
 }
 
-/* Puts the members that may be asked once more back in front of the queue, in their order, and answers the
- * others. */
-static void ask_again(
-    struct lane *lane, struct batch *batch, enum answer_outcome otherwise, bool alone)
+/* Takes the members out of a batch, which is free then. */
+static unsigned take_members(struct batch *batch, struct question *members[BATCH_MAX])
 {
-	struct question *members[BATCH_MAX];
 	unsigned count = batch->count;
-	uint64_t earliest = lane->overdue ? 0 : uv_now(lane->loop) + WORTH_ASKING_MS;
 
 	memcpy(members, batch->members, count * sizeof(*members));
 	batch_clear(batch);
-	while (count--) {
-		struct question *question = members[count];
-		bool again = !question->withdrawn && !question->asked_again &&
-			     question->deadline >= earliest;
+	return count;
+}
 
-		if (!again) {
-			answer_without(question, otherwise);
-			continue;
-		}
-		question->asked_again = true;
-		question->alone = alone;
-		enqueue(lane, question, true);
+/* Puts a member that may be asked once more back in front of the queue, and answers it otherwise. */
+static void ask_once_more(
+    struct lane *lane, struct question *question, const struct sqlstate *error, uint64_t earliest)
+{
+	if (question->state == QUESTION_WITHDRAWN || question->asked_again ||
+	    question->deadline < earliest || error->again == SQLSTATE_ANSWER) {
+		answer_without(lane, question, error->otherwise);
+		return;
 	}
+	question->asked_again = true;
+	question->alone = error->again == SQLSTATE_ALONE;
+	set_state(lane, question, QUESTION_QUEUED);
+	list_prepend(&lane->queue, &question->node);
 }
 
-static void answer_all(struct batch *batch, enum answer_outcome outcome)
+/* What an error means for each member of its batch; they stay in their order. */
+static void settle_members(
+    struct lane *lane, struct batch *batch, const struct sqlstate *error, uint64_t earliest)
 {
 	struct question *members[BATCH_MAX];
-	unsigned count = batch->count;
+	unsigned count = take_members(batch, members);
 
-	memcpy(members, batch->members, count * sizeof(*members));
-	batch_clear(batch);
-	for (unsigned i = 0; i < count; i++)
-		answer_without(members[i], outcome);
+	while (count--)
+		ask_once_more(lane, members[count], error, earliest);
+}
+
+static uint64_t worth_asking(const struct lane *lane)
+{
+	return uv_now(lane->loop) + WORTH_ASKING_MS;
 }
 
 static struct batch *take_oldest(struct lane *lane)
@@ -112,41 +136,24 @@ static struct batch *take_oldest(struct lane *lane)
 	return batch;
 }
 
-static bool is_class(const struct batch *batch, const char *class)
-{
-	return strncmp(batch->sqlstate, class, strlen(class)) == 0;
-}
-
-/*
- * What an error means for the members of its batch (PostgreSQL's documentation, appendix A). One by one only
- * where one member's data can be the cause: elsewhere that would multiply every failure by the size of the
- * batch.
- */
 static void act_on_error(struct lane *lane, struct batch *batch)
 {
-	bool none = !*batch->sqlstate, schema = is_class(batch, "42");
+	const struct sqlstate *error = sqlstate_find(batch->sqlstate);
 
 	log_warning("asking the database %u questions: %s (SQLSTATE %s)", batch->count,
-	    batch->error, none ? "unknown" : batch->sqlstate);
-	if (is_class(batch, "22"))
-		ask_again(lane, batch, ANSWER_REFUSED, true);
-	else if (is_class(batch, "40001") || is_class(batch, "40P01"))
-		ask_again(lane, batch, ANSWER_UNAVAILABLE, false);
-	else if (is_class(batch, "0A000") || is_class(batch, "26000")) {
-		ask_again(lane, batch, ANSWER_REFUSED, false);
-		connection_lose(&lane->connection, "its prepared statements are stale");
-	} else if (is_class(batch, "57014"))
-		answer_all(batch, ANSWER_LATE);
-	else if (none || is_class(batch, "57P")) {
-		ask_again(lane, batch, ANSWER_UNAVAILABLE, false);
-		connection_lose(&lane->connection, "the server ends it");
-	} else if (is_class(batch, "53"))
-		answer_all(batch, ANSWER_UNAVAILABLE);
-	else {
-		answer_all(batch, ANSWER_REFUSED);
-		if (schema)
-			connection_lose(&lane->connection, "the tables are to be checked again");
-	}
+	    batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
+	settle_members(lane, batch, error, worth_asking(lane));
+	if (error->reopen)
+		connection_lose(&lane->connection, CONNECTION_STALE, error->reopen);
+}
+
+static void answer_members(struct lane *lane, struct batch *batch)
+{
+	const struct answer answer = {.outcome = ANSWER_GOOD, .batch = batch};
+
+	for (unsigned i = 0; i < batch->count; i++)
+		answer_with(lane, batch->members[i], &answer);
+	batch_clear(batch);
 }
 
 /* A permission may appear, or be made anew under another id; an index may come and go. */
@@ -158,7 +165,6 @@ static void on_facts_answered(struct question *question, const struct answer *an
 	_Alignas(max_align_t) unsigned char before[SESSION_FACTS_MAX];
 	const PGresult *rows;
 
-	lane->asks_facts = false;
 	if (answer->outcome != ANSWER_GOOD || batch_row(answer, question, 0, &rows) < 0)
 		return;
 	memcpy(before, facts, sizeof(before));
@@ -171,38 +177,38 @@ static void complete(struct lane *lane)
 	struct batch *batch = take_oldest(lane);
 	const struct session_kind *kind = lane->connection.kind;
 	uint64_t now = uv_now(lane->loop), took = now - batch->started;
+	const char *stale;
 
 	if (*batch->error)
 		act_on_error(lane, batch);
 	else
-		batch_answer(batch);
+		answer_members(lane, batch);
 	if (kind->rests && kind->rests(lane->connection.session.facts))
 		lane->rests_until = now + took;
-	if (lane->stale)
-		connection_lose(&lane->connection, lane->stale);
+	stale = lane->stale;
 	lane->stale = NULL;
+	if (stale)
+		connection_lose(&lane->connection, CONNECTION_STALE, stale);
 }
 
 static void on_readable(void *owner)
 {
 	struct lane *lane = owner;
+	enum batch_progress progress = BATCH_GOES_ON;
+	PGresult *result;
 
-	while (is_ready(lane) && lane->in_flight_count &&
-	       !PQisBusy(lane->connection.session.connection)) {
-		PGresult *result = PQgetResult(lane->connection.session.connection);
-		enum batch_progress progress = batch_take(lane->in_flight[0], result);
-
-		if (progress == BATCH_BROKEN &&
-		    PQstatus(lane->connection.session.connection) == CONNECTION_OK)
-			connection_lose(&lane->connection, "an answer does not fit its question");
-		else if (progress == BATCH_BROKEN)
-			break;
-		else if (progress == BATCH_COMPLETE)
+	while (progress != BATCH_BROKEN && lane->in_flight_count &&
+	       connection_next(&lane->connection, &result)) {
+		progress = batch_take(lane->in_flight[0], result);
+		if (progress == BATCH_COMPLETE)
 			complete(lane);
 	}
-	if (is_ready(lane) && PQstatus(lane->connection.session.connection) == CONNECTION_BAD)
+	if (connection_is_broken(&lane->connection))
+		connection_break(&lane->connection);
+	else if (progress == BATCH_BROKEN)
 		connection_lose(
-		    &lane->connection, PQerrorMessage(lane->connection.session.connection));
+		    &lane->connection, CONNECTION_BROKEN, "an answer does not fit its question");
+	lane_check(lane);
 }
 
 static void on_tick(uv_timer_t *tick)
@@ -210,15 +216,14 @@ static void on_tick(uv_timer_t *tick)
 	struct lane *lane = tick->data;
 	uint64_t now = uv_now(lane->loop), limit = lane->settings->statement_timeout + OVERDUE_MS;
 
-	if (lane->in_flight_count && now - lane->in_flight[0]->started >= limit) {
-		lane->overdue = true;
-		connection_lose(
-		    &lane->connection, "it did not answer within statement_timeout and 300 ms");
-	}
+	if (lane->in_flight_count && now - lane->in_flight[0]->started >= limit)
+		connection_lose(&lane->connection, CONNECTION_OVERDUE,
+		    "it did not answer within statement_timeout and 300 ms");
 	if (is_given_up(lane))
 		answer_queued(lane, ANSWER_UNAVAILABLE);
 	if (!lane->in_flight_count && !lane->queued)
 		uv_timer_stop(tick);
+	lane_check(lane);
 }
 
 static void start_ticking(struct lane *lane)
@@ -227,15 +232,17 @@ static void start_ticking(struct lane *lane)
 		uv_timer_start(&lane->tick, on_tick, TICK_MS, TICK_MS);
 }
 
-static void on_lost(void *owner)
+/* Of an overdue connection the questions may wait out their own deadlines. */
+static void on_lost(void *owner, enum connection_loss loss)
 {
 	struct lane *lane = owner;
+	bool overdue = loss == CONNECTION_OVERDUE;
+	struct sqlstate error = *sqlstate_find("");
 
-	for (unsigned left = lane->in_flight_count; left; left--)
-		ask_again(lane, lane->in_flight[left - 1],
-		    lane->overdue ? ANSWER_LATE : ANSWER_UNAVAILABLE, false);
-	lane->in_flight_count = 0;
-	lane->overdue = false;
+	error.otherwise = overdue ? ANSWER_LATE : error.otherwise;
+	while (lane->in_flight_count)
+		settle_members(lane, lane->in_flight[--lane->in_flight_count], &error,
+		    overdue ? 0 : worth_asking(lane));
 	start_ticking(lane);
 }
 
@@ -248,6 +255,7 @@ static void on_ready(void *owner)
 		connection_hurry(&lane->follower->connection);
 	if (warning)
 		log_warning("%s", warning);
+	lane_check(lane);
 }
 
 static const struct connection_events events = {
@@ -262,7 +270,7 @@ static struct batch *free_batch(struct lane *lane)
 
 static bool may_send(const struct lane *lane)
 {
-	if (!is_ready(lane) || lane->in_flight_count == lane->in_flight_most ||
+	if (!is_ready(lane) || lane->in_flight_count == lane->connection.kind->in_flight ||
 	    uv_now(lane->loop) < lane->rests_until)
 		return false;
 	if (lane->in_flight_count == 0)
@@ -273,12 +281,13 @@ static bool may_send(const struct lane *lane)
 static void fill(struct lane *lane, struct batch *batch)
 {
 	while (lane->queued && batch->count < BATCH_MAX) {
-		bool alone = list_entry(lane->queue.next, struct question, node)->alone;
+		struct question *question = first_of(&lane->queue);
 
-		if (alone && batch->count)
+		if (question->alone && batch->count)
 			break;
-		batch_add(batch, dequeue(lane));
-		if (alone)
+		set_state(lane, question, QUESTION_OUT);
+		batch_add(batch, question);
+		if (question->alone)
 			break;
 	}
 }
@@ -290,46 +299,43 @@ static bool send_batch(struct lane *lane)
 	fill(lane, batch);
 	batch->started = uv_now(lane->loop);
 	lane->in_flight[lane->in_flight_count++] = batch;
-	if (batch_send(batch, lane->connection.session.connection, lane->connection.session.facts))
-		return true;
-	connection_lose(&lane->connection, PQerrorMessage(lane->connection.session.connection));
-	return false;
+	return connection_send(&lane->connection, batch);
 }
 
-/* The end of a turn of the loop: everything that asked in it goes out together. */
+/* The end of a turn of the loop: everything that asked in it goes out together, or is told that it cannot. */
 static void on_turn(uv_prepare_t *turn)
 {
 	struct lane *lane = turn->data;
 	bool sent = false;
 
+	while (!list_empty(&lane->shed))
+		answer_without(lane, first_of(&lane->shed), ANSWER_UNAVAILABLE);
 	while (may_send(lane) && (sent = send_batch(lane)))
 		;
 	if (sent)
 		connection_flush(&lane->connection);
+	lane_check(lane);
 }
 
 void lane_ask(struct lane *lane, struct question *question)
 {
-	question->withdrawn = question->asked_again = question->alone = false;
-	if (is_given_up(lane) || lane->queued >= lane->most) {
-		answer_without(question, ANSWER_UNAVAILABLE);
-		return;
-	}
-	enqueue(lane, question, false);
-	start_ticking(lane);
+	bool shed = is_given_up(lane) || lane->queued >= lane->most;
+
+	assert(question->state == QUESTION_IDLE);
+	question->asked_again = question->alone = false;
+	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);
+	list_append(shed ? &lane->shed : &lane->queue, &question->node);
+	if (!shed)
+		start_ticking(lane);
 }
 
 static void on_facts(uv_timer_t *timer)
 {
 	struct lane *lane = timer->data;
 
-	if (lane->asks_facts || !is_ready(lane))
-		return;
-	lane->asks_facts = true;
-	lane->facts_question.wants = 1;
-	lane->facts_question.answered = on_facts_answered;
-	lane->facts_question.deadline = 0;
-	lane_ask(lane, &lane->facts_question);
+	if (lane->facts_question.state == QUESTION_IDLE && is_ready(lane))
+		lane_ask(lane, &lane->facts_question);
+	lane_check(lane);
 }
 
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
@@ -337,10 +343,12 @@ void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *setti
 {
 	*lane =
 	    (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
-	lane->in_flight_most = kind->in_flight;
+	assert(kind->in_flight <= LANE_IN_FLIGHT_MAX);
+	lane->facts_question = (struct question){.answered = on_facts_answered, .wants = 1};
 	for (unsigned i = 0; i < LANE_IN_FLIGHT_MAX; i++)
 		batch_init(&lane->batches[i], kind->set);
 	list_init(&lane->queue);
+	list_init(&lane->shed);
 	uv_prepare_init(loop, &lane->turn);
 	uv_timer_init(loop, &lane->tick);
 	uv_timer_init(loop, &lane->facts);
@@ -352,14 +360,10 @@ void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *setti
 
 bool lane_withdraw(struct lane *lane, struct question *question)
 {
-	if (!question->queued) {
-		question->withdrawn = true;
-		return false;
-	}
-	list_remove(&question->node);
-	question->queued = false;
-	lane->queued--;
-	return true;
+	bool out = question->state == QUESTION_OUT;
+
+	set_state(lane, question, out ? QUESTION_WITHDRAWN : QUESTION_IDLE);
+	return !out;
 }
 
 void lane_stop(struct lane *lane)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue of questions before one connection: gathers them into batches, and gives each question exactly one
- * answer. */
+/* A queue of questions before one connection: gathers them into batches, and gives each exactly one answer. */
 #ifndef POSTGRES_LANE_H
 #define POSTGRES_LANE_H
 
@@ -20,38 +19,33 @@ struct lane {
 	uv_loop_t *loop;
 	uv_prepare_t turn;
 	uv_timer_t tick, facts;
-	struct list queue;
-	unsigned queued, most; /* questions in queue; how many it may hold */
+	struct list queue, shed;
+	unsigned queued, most; /* questions in queue; from how many on no more are taken */
 	struct batch batches[LANE_IN_FLIGHT_MAX];
 	struct batch *in_flight[LANE_IN_FLIGHT_MAX]; /* oldest first */
-	unsigned in_flight_count, in_flight_most;
+	unsigned in_flight_count;
 	struct question facts_question; /* asked by the lane itself, now and then */
-	bool asks_facts;
-	const char *stale; /* why the session is to be opened anew, or NULL */
-	bool
-	    overdue; /* the connection is being lost for that: its questions may wait out their own deadlines
-		       */
-	uint64_t rests_until; /* milliseconds of the loop's clock */
+	const char *stale;              /* why the session is to be opened anew, or NULL */
+	uint64_t rests_until;           /* milliseconds of the loop's clock */
 	struct lane *follower;
 };
 
 /*
- * Starts a lane of the kind that queues at most most questions. When its connection is ready, follower
- * (or NULL) tries its own at once. Settings and loop must outlive it.
+ * Starts a lane of the kind that queues at most most questions. When its connection is ready, follower (or NULL) tries
+ * its own at once. Settings and loop must outlive it.
  */
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
     const struct session_kind *kind, unsigned most, struct lane *follower);
 
 /*
- * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is
- * called exactly once, perhaps before this returns. It goes out at the end of this turn of the loop, with all
- * others that wait.
+ * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is called exactly
+ * once, always after this has returned. It goes out at the end of this turn of the loop, with all others that wait.
  */
 void lane_ask(struct lane *lane, struct question *question);
 
 /*
- * Nobody needs the answer any more. True where the question was still waiting and will not be answered; false
- * where it is out, and answered will still be called.
+ * Nobody needs the answer any more. True where the question was still waiting and will not be answered; false where it
+ * is out, and answered will still be called.
  */
 bool lane_withdraw(struct lane *lane, struct question *question);
 

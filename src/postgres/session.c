@@ -58,10 +58,9 @@ static bool await(PGconn *connection, long deadline)
 static PGresult *run(struct session *session, const char *sql, long deadline, const char *doing)
 {
 	PGresult *result = NULL, *next;
-	bool good = PQsendQuery(session->connection, sql);
+	bool good = PQsendQuery(session->pg, sql);
 
-	while (good && (good = await(session->connection, deadline)) &&
-	       (next = PQgetResult(session->connection))) {
+	while (good && (good = await(session->pg, deadline)) && (next = PQgetResult(session->pg))) {
 		PQclear(result);
 		result = next;
 	}
@@ -69,9 +68,8 @@ static PGresult *run(struct session *session, const char *sql, long deadline, co
 		return result;
 	blame(session, "%s: %s", doing,
 	    result && PQresultStatus(result) == PGRES_FATAL_ERROR ? PQresultErrorMessage(result)
-	    : PQstatus(session->connection) == CONNECTION_BAD
-		? PQerrorMessage(session->connection)
-		: "the server did not answer in time");
+	    : PQstatus(session->pg) == CONNECTION_BAD             ? PQerrorMessage(session->pg)
+						      : "the server did not answer in time");
 	PQclear(result);
 	return NULL;
 }
@@ -135,12 +133,12 @@ static bool connect_to_server(struct session *session, const struct settings *se
 	names[count] = "client_encoding";
 	values[count++] = "UTF8";
 	assert(count < sizeof(names) / sizeof(names[0]));
-	session->connection = PQconnectdbParams(names, values, 1);
-	PQsetNoticeProcessor(session->connection, on_notice, NULL);
-	if (PQstatus(session->connection) == CONNECTION_OK)
+	session->pg = PQconnectdbParams(names, values, 1);
+	PQsetNoticeProcessor(session->pg, on_notice, NULL);
+	if (PQstatus(session->pg) == CONNECTION_OK)
 		return true;
 	blame(session, "connecting to PostgreSQL: %s",
-	    session->connection ? PQerrorMessage(session->connection) : "no memory");
+	    session->pg ? PQerrorMessage(session->pg) : "no memory");
 	return false;
 }
 
@@ -148,15 +146,14 @@ static bool connect_to_server(struct session *session, const struct settings *se
 static bool set_up(struct session *session, const struct settings *settings,
     const struct session_kind *kind, long deadline)
 {
-	char *schema = PQescapeIdentifier(
-		 session->connection, settings->schema, strlen(settings->schema)),
+	char *schema = PQescapeIdentifier(session->pg, settings->schema, strlen(settings->schema)),
 	     sql[2048];
 	int length;
 	PGresult *result;
 
 	if (!schema) {
 		blame(session, "setting up the session: the schema's name: %s",
-		    PQerrorMessage(session->connection));
+		    PQerrorMessage(session->pg));
 		return false;
 	}
 	length =
@@ -239,13 +236,11 @@ void session_open(
 		    read_facts(session, kind, deadline) &&
 		    run_all(session, kind->statements(session->facts), deadline,
 			"preparing the statements") &&
-		    PQenterPipelineMode(session->connection) &&
-		    PQsetnonblocking(session->connection, 1) == 0)
+		    PQenterPipelineMode(session->pg) && PQsetnonblocking(session->pg, 1) == 0)
 			return;
 		if (!*session->fault)
-			blame(session, "entering pipeline mode: %s",
-			    PQerrorMessage(session->connection));
+			blame(session, "entering pipeline mode: %s", PQerrorMessage(session->pg));
 	}
-	PQfinish(session->connection);
-	session->connection = NULL;
+	PQfinish(session->pg);
+	session->pg = NULL;
 }

@@ -34,11 +34,11 @@ struct session_kind {
 };
 
 /*
- * A session; connection is NULL where it could not be opened, and fault says what was being done and why it
+ * A session; pg is NULL where it could not be opened, and fault says what was being done and why it
  * failed: for the log, not for a client.
  */
 struct session {
-	PGconn *connection;
+	PGconn *pg;
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char fault[2000];
 };

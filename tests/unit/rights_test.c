@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* A user's rights are read from their row, for the object that was asked about. */
+#include "authentik/rights.h"
+
+#include "authentik/caller.h"
+#include "sample_rows.h"
+
+static struct batch batch;
+static struct inquiry inquiry;
+static const struct answer answer = {.outcome = ANSWER_GOOD, .batch = &batch};
+
+/* The row stands for the statement at index until the test ends. */
+static void put_row(unsigned index, int count, const char *const texts[])
+{
+	inquiry.question.wants = 1u << index;
+	batch.parts[index].rows = sample_row(count, texts);
+}
+
+static void end(void)
+{
+	batch_clear(&batch);
+}
+
+TestSuite(rights, .fini = end);
+
+static struct rights read_rights(
+    const char *all, const char *granted, const char *any, const char *by)
+{
+	const char *const texts[] = {"1", all, granted, any, by};
+
+	put_row(STATEMENT_RIGHTS, 5, texts);
+	return rights_read(&answer, &inquiry);
+}
+
+Test(rights, of_who_sees_all_no_grant_is_read)
+{
+	struct rights rights = read_rights("t", NULL, "t", NULL);
+
+	cr_assert(rights.sees_all && rights.sees_any && !rights.granted);
+	cr_assert(uuid_is_null(rights.superuser_by));
+}
+
+Test(rights, the_grant_is_that_of_the_objects_place)
+{
+	inquiry.user_object = 1;
+	cr_assert(read_rights("f", "{f,t,f}", "t", NULL).granted);
+	batch_clear(&batch);
+	inquiry.user_object = 2;
+	cr_assert_not(read_rights("f", "{f,t,f}", "t", NULL).granted);
+	batch_clear(&batch);
+	inquiry.user_object = 3;
+	cr_assert_not(read_rights("f", "{f,t,f}", "t", NULL).granted);
+}
+
+Test(rights, a_superusers_group_decides_whatever_else_is_said)
+{
+	struct rights rights = read_rights("f", "{f}", "f", "01000000-0000-0000-0000-000000000000");
+
+	cr_assert(rights.sees_all);
+	cr_assert_eq(rights.superuser_by[0], 1);
+}
+
+static bool read_caller(struct caller *caller, const char *group)
+{
+	const char *const texts[] = {"1", "7", "t", "f", group};
+
+	put_row(STATEMENT_CALLER, 5, texts);
+	return caller_read(caller, &answer, &inquiry, STATEMENT_CALLER);
+}
+
+Test(rights, a_caller_has_a_user_and_the_group_that_makes_a_superuser)
+{
+	struct caller caller;
+
+	cr_assert(read_caller(&caller, "01000000-0000-0000-0000-000000000000"));
+	cr_assert(caller.user == 7 && caller.active && !caller.service && caller.superuser);
+	cr_assert_eq(caller.superuser_by[0], 1);
+}
+
+Test(rights, a_caller_without_such_a_group_is_no_superuser)
+{
+	struct caller caller;
+
+	cr_assert(read_caller(&caller, NULL));
+	cr_assert_not(caller.superuser);
+}
+
+Test(rights, nobody_holds_a_key_without_a_row)
+{
+	struct caller caller;
+
+	batch.parts[STATEMENT_CALLER].row_of[0] = -1;
+	cr_assert_not(read_caller(&caller, NULL));
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Each class of errors is told apart as the table says, and the most general row comes last. */
+#include "postgres/sqlstate.h"
+
+#include <criterion/criterion.h>
+
+static void assert_row(
+    const char *code, enum sqlstate_again again, enum answer_outcome otherwise, bool reopen)
+{
+	const struct sqlstate *row = sqlstate_find(code);
+
+	cr_assert_eq(row->again, again, "%s", code);
+	cr_assert_eq(row->otherwise, otherwise, "%s", code);
+	cr_assert_eq(row->reopen != NULL, reopen, "%s", code);
+}
+
+Test(sqlstate, one_members_data_is_asked_about_alone)
+{
+	assert_row("22P02", SQLSTATE_ALONE, ANSWER_REFUSED, false);
+}
+
+Test(sqlstate, what_another_transaction_caused_is_asked_again_together)
+{
+	assert_row("40001", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
+	assert_row("40P01", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
+}
+
+Test(sqlstate, stale_plans_and_a_lost_server_take_a_new_connection)
+{
+	assert_row("0A000", SQLSTATE_TOGETHER, ANSWER_REFUSED, true);
+	assert_row("26000", SQLSTATE_TOGETHER, ANSWER_REFUSED, true);
+	assert_row("57P01", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, true);
+	assert_row("", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, true);
+}
+
+Test(sqlstate, what_would_fail_again_is_answered)
+{
+	assert_row("57014", SQLSTATE_ANSWER, ANSWER_LATE, false);
+	assert_row("53300", SQLSTATE_ANSWER, ANSWER_UNAVAILABLE, false);
+	assert_row("XX000", SQLSTATE_ANSWER, ANSWER_REFUSED, false);
+	assert_row("40002", SQLSTATE_ANSWER, ANSWER_REFUSED, false);
+}
+
+Test(sqlstate, a_missing_table_has_the_tables_checked_again)
+{
+	assert_row("42P01", SQLSTATE_ANSWER, ANSWER_REFUSED, true);
+}
