@@ -5,6 +5,7 @@
 #include "api/exchange.h"
 #include "authentik/catalogue.h"
 #include "base/log.h"
+#include "pool/loop.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -88,7 +89,7 @@ static enum parameters_status read_environment(
 
 static bool start(struct cgi *cgi, const struct settings *settings)
 {
-	if (uv_loop_init(&cgi->loop) != 0)
+	if (!loop_init(&cgi->loop))
 		return false;
 	lane_start(&cgi->common, &cgi->loop, settings, &catalogue_common, 1, &cgi->slow);
 	lane_start(&cgi->slow, &cgi->loop, settings, &catalogue_slow, 1, NULL);
@@ -117,7 +118,6 @@ int cgi_run(const struct settings *settings)
 	size_t count = 0;
 	enum parameters_status status = read_environment(pairs, &count);
 
-	setenv("UV_THREADPOOL_SIZE", "2", 0);
 	if (!start(&cgi, settings)) {
 		log_error("answering a CGI request: no memory");
 		return 1;

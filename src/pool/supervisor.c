@@ -6,6 +6,7 @@
 #include "fastcgi/listener.h"
 #include "pool/worker.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -15,7 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DELAY_FIRST_MS = 100, DELAY_MOST_MS = 10000, STEADY_MS = 10000, GRACE_MS = 1000 };
+enum {
+	DELAY_FIRST_MS = 100,
+	DELAY_MOST_MS = 10000,
+	STEADY_MS = 10000,
+	GRACE_MS = 1000,
+	KILL_AGAIN_MS = 100
+};
 
 /* One place in the pool; pid is 0 while no process fills it. */
 struct seat {
@@ -33,6 +40,22 @@ struct supervisor {
 	bool draining;
 	long kill_at; /* while draining: when the rest is killed */
 };
+
+/* What holds between two events. */
+static void supervisor_check(const struct supervisor *supervisor)
+{
+	size_t filled = 0;
+
+	for (size_t i = 0; i < supervisor->settings->workers; i++) {
+		const struct seat *seat = &supervisor->seats[i];
+
+		filled += seat->pid != 0;
+		assert(seat->pid >= 0 && seat->delay >= 0 && seat->delay <= DELAY_MOST_MS);
+	}
+	assert(filled == supervisor->alive);
+	assert(!supervisor->draining || supervisor->kill_at > 0);
+	(void)filled;
+}
 
 static long now_ms(void)
 {
@@ -130,8 +153,6 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 	long kill_at =
 	    now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
 
-	if (number == SIGCHLD)
-		return;
 	log_info("%s: %s", strsignal(number), at_once ? "ending" : "draining");
 	if (!supervisor->draining)
 		listener_remove(supervisor->settings);
@@ -139,6 +160,13 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 		supervisor->kill_at = kill_at;
 	supervisor->draining = true;
 	signal_all(supervisor, at_once ? SIGINT : SIGTERM);
+}
+
+/* A process in an uninterruptible call dies only after that: it is not waited for in a busy loop. */
+static void kill_rest(struct supervisor *supervisor)
+{
+	signal_all(supervisor, SIGKILL);
+	supervisor->kill_at = now_ms() + KILL_AGAIN_MS;
 }
 
 /* Waits for a signal until the next thing is due; 0 where none came. */
@@ -172,6 +200,7 @@ static void watch_signals(struct supervisor *supervisor)
 int supervisor_run(const struct settings *settings, int descriptor)
 {
 	struct supervisor supervisor = {.settings = settings, .descriptor = descriptor};
+	int number;
 
 	supervisor.seats = calloc(settings->workers, sizeof(*supervisor.seats));
 	if (!supervisor.seats) {
@@ -182,10 +211,13 @@ int supervisor_run(const struct settings *settings, int descriptor)
 	while (!supervisor.draining || supervisor.alive) {
 		if (!supervisor.draining)
 			start_due(&supervisor);
-		act_on_signal(&supervisor, wait_signal(&supervisor) ?: SIGCHLD);
+		number = wait_signal(&supervisor);
+		if (number && number != SIGCHLD)
+			act_on_signal(&supervisor, number);
 		if (supervisor.draining && now_ms() >= supervisor.kill_at)
-			signal_all(&supervisor, SIGKILL);
+			kill_rest(&supervisor);
 		reap(&supervisor);
+		supervisor_check(&supervisor);
 	}
 	free(supervisor.seats);
 	return 0;

@@ -6,6 +6,7 @@
 #include "authentik/catalogue.h"
 #include "base/log.h"
 #include "fastcgi/server.h"
+#include "pool/loop.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -139,8 +140,7 @@ int worker_run(const struct settings *settings, int descriptor)
 	bool connecting;
 
 	raise_descriptor_limit();
-	setenv("UV_THREADPOOL_SIZE", "2", 0); /* one thread a lane: all they do is connect */
-	if (!worker || uv_loop_init(&worker->loop) != 0) {
+	if (!worker || !loop_init(&worker->loop)) {
 		log_error("starting a worker: no memory");
 		free(worker);
 		return 1;

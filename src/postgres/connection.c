@@ -11,10 +11,13 @@
 
 enum { DELAY_FIRST_MS = 50, STEADY_MS = 1000 };
 
-/* libpq looks up names and reads files when it connects, also in PQconnectStart: that must not hold up the
- * loop. */
+/*
+ * libpq looks up names and reads files when it connects, also in PQconnectStart: that must not hold up the loop. A
+ * thread each time: libuv's own pool aborts where it cannot start one (src/threadpool.c, init_threads).
+ */
 struct connection_opening {
-	uv_work_t work;
+	uv_async_t done;
+	uv_thread_t thread;
 	struct connection *connection; /* NULL once nobody waits for it */
 	const struct settings *settings;
 	const struct session_kind *kind;
@@ -112,53 +115,74 @@ static void note_fault(struct connection *connection, const char *fault)
 {
 	if (strcmp(connection->fault, fault) != 0)
 		log_error("%s", fault);
-	memcpy(connection->fault, fault, sizeof(connection->fault));
+	strncpy(connection->fault, fault, sizeof(connection->fault) - 1);
 }
 
-static void open_session(uv_work_t *work)
+static void open_session(void *context)
 {
-	struct connection_opening *opening = work->data;
+	struct connection_opening *opening = context;
 
 	session_open(&opening->session, opening->settings, opening->kind);
+	uv_async_send(&opening->done);
 }
 
-static void on_opened(uv_work_t *work, int status)
+static void on_done_closed(uv_handle_t *handle)
 {
-	struct connection_opening *opening = work->data;
-	struct connection *connection = opening->connection;
+	free(handle->data);
+}
 
-	if (!connection || status != 0)
-		PQfinish(opening->session.pg);
-	if (connection) {
-		connection->opening = NULL;
-		if (opening->session.pg && status == 0)
-			become_ready(connection, &opening->session);
-		else {
-			note_fault(connection, opening->session.fault);
-			try_later(connection);
-		}
-		connection_check(connection);
+static void take_session(struct connection *connection, const struct session *session)
+{
+	connection->opening = NULL;
+	if (session->pg)
+		become_ready(connection, session);
+	else {
+		note_fault(connection, session->fault);
+		try_later(connection);
 	}
-	free(opening);
+	connection_check(connection);
+}
+
+static void on_done(uv_async_t *done)
+{
+	struct connection_opening *opening = done->data;
+
+	uv_thread_join(&opening->thread);
+	if (opening->connection)
+		take_session(opening->connection, &opening->session);
+	else
+		PQfinish(opening->session.pg);
+	uv_close((uv_handle_t *)done, on_done_closed);
+}
+
+/* Starts the thread; false where there is none to be had, or no memory. */
+static bool start_opening(struct connection *connection)
+{
+	struct connection_opening *opening = calloc(1, sizeof(*opening));
+
+	if (!opening || uv_async_init(connection->loop, &opening->done, on_done) != 0) {
+		free(opening);
+		return false;
+	}
+	opening->done.data = opening;
+	opening->connection = connection;
+	opening->settings = connection->settings;
+	opening->kind = connection->kind;
+	if (uv_thread_create(&opening->thread, open_session, opening) != 0) {
+		uv_close((uv_handle_t *)&opening->done, on_done_closed);
+		return false;
+	}
+	connection->opening = opening;
+	return true;
 }
 
 static void try_now(struct connection *connection)
 {
-	struct connection_opening *opening = calloc(1, sizeof(*opening));
-
-	set_state(connection, CONNECTION_OPENING);
-	if (!opening) {
-		try_later(connection);
-		return;
-	}
-	opening->work.data = opening;
-	opening->connection = connection;
-	opening->settings = connection->settings;
-	opening->kind = connection->kind;
-	connection->opening = opening;
-	if (uv_queue_work(connection->loop, &opening->work, open_session, on_opened) != 0) {
-		free(opening);
-		connection->opening = NULL;
+	if (start_opening(connection))
+		set_state(connection, CONNECTION_OPENING);
+	else {
+		note_fault(
+		    connection, "connecting to PostgreSQL: no memory, or no thread to be had");
 		try_later(connection);
 	}
 }

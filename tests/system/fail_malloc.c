@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Preloaded, lets one allocation fail: the one whose number FAIL_MALLOC names, counted from main on. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+typedef int start_main(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
+    void (*)(void), void *);
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *block, size_t size);
+
+static atomic_long left; /* until the one that fails; 0: none does */
+static int (*real_main)(int, char **, char **);
+
+/* The libraries' own initializers have run: they allocate some thousand times. */
+static int counted_main(int argc, char **argv, char **environment)
+{
+	const char *number = getenv("FAIL_MALLOC");
+
+	atomic_store(&left, number ? atol(number) : 0);
+	return real_main(argc, argv, environment);
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+    void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
+{
+	start_main *next = (start_main *)dlsym(RTLD_NEXT, "__libc_start_main");
+
+	real_main = main;
+	return next(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
+}
+
+static int fails(void)
+{
+	if (atomic_load(&left) == 0 || atomic_fetch_sub(&left, 1) != 1)
+		return 0;
+	errno = ENOMEM;
+	return 1;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(block, size);
+}
