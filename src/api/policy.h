@@ -8,7 +8,7 @@
 #include "authentik/guess.h"
 #include "base/buffer.h"
 #include "base/list.h"
-#include "base/settings.h"
+#include "settings.h"
 #include "fastcgi/record.h"
 #include "postgres/lane.h"
 

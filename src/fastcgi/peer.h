@@ -6,7 +6,7 @@
 
 #include "base/buffer.h"
 #include "base/list.h"
-#include "base/settings.h"
+#include "settings.h"
 #include "fastcgi/framing.h"
 
 #include <stdbool.h>

@@ -131,9 +131,9 @@ static bool start(struct worker *worker, int descriptor)
 		.begin = begin, .end = end, .cancel = cancel, .context = &worker->service};
 
 	lane_start(&worker->common, &worker->loop, worker->settings, &kinds_common,
-		(unsigned)worker->settings->max_requests, &worker->slow);
+		worker->settings->max_requests, &worker->slow);
 	lane_start(&worker->slow, &worker->loop, worker->settings, &kinds_slow,
-		(unsigned)worker->settings->max_token_lookups, NULL);
+		worker->settings->max_token_lookups, NULL);
 	if (!policy_start(
 		    &worker->service, &worker->loop, worker->settings, &worker->common, &worker->slow, reply))
 		return false;

@@ -220,7 +220,7 @@ def run(program, *arguments, **environment):
 
 @pytest.mark.parametrize("arguments, error", [
     (["--nonsense=1"], "--nonsense=1 is no option"), (["--workers"], "--workers is no option, or its value is missing"),
-    (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
+    (["-x"], "-x is no option"), (["-xh"], "-xh is no option"), (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
     (["--request-timeout=5"], "request_timeout is to be a duration with its unit"), ([], "nothing to listen on"),
     (["--listen-mode=999"], "listen_mode is to be an octal mode"), (["--max-unsent=64TB"], "max_unsent is to be a size"),
     (["--base-path=api"], "base_path is to be"), (["--config=/nonexistent"], "/nonexistent: No such file"),
@@ -251,9 +251,11 @@ def test_variables_of_an_orchestrator_are_no_settings(program):
     assert run(program, "--version", EVENT_MATCHER_PORT="tcp://192.0.2.1:80").returncode == 0
 
 
-def test_version_and_help_exit_0(program):
-    assert run(program, "--version").stdout.startswith("event-matcher-fcgi ")
-    assert "--listen-mode=0660" in run(program, "--help").stdout
+@pytest.mark.parametrize("word, output", [("--version", "event-matcher-fcgi "), ("-V", "event-matcher-fcgi "),
+                                          ("--help", "Usage: event-matcher-fcgi "), ("-h", "Usage: event-matcher-fcgi ")])
+def test_version_and_help_exit_0(program, word, output):
+    result = run(program, word)
+    assert result.returncode == 0 and result.stdout.startswith(output) and result.stderr == ""
 
 
 def test_the_socket_gets_its_mode_and_is_removed_at_the_end(start_workers, alone):
