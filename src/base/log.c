@@ -31,8 +31,7 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
-/* The length of the character that text starts with; 0 where it is no UTF-8 (RFC 3629, section 4) or no more.
- */
+/* The length of the character that text starts with; 0 where it is none of UTF-8 (RFC 3629, section 4). */
 static size_t utf8_length(const char *text)
 {
 	static const struct {
@@ -85,9 +84,7 @@ static size_t take_token(char token[5], const char **from)
 /* Was the character that text starts with cut within? */
 static bool is_cut(const char *text)
 {
-	size_t left = strlen(text);
-
-	return left < 4 && !utf8_length(text);
+	return !utf8_length(text) && strlen(text) < 4;
 }
 
 size_t log_format(char *to, size_t room, const char *message, bool cut)
@@ -110,6 +107,7 @@ size_t log_format(char *to, size_t room, const char *message, bool cut)
 		length += size;
 		mark = length <= room - DOTS ? length : mark;
 	}
+	assert(mark <= length && length <= room);
 	if (!cut)
 		return length;
 	memcpy(to + mark, "...", DOTS);

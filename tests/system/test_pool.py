@@ -183,6 +183,13 @@ def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
         os.close(write_end)
 
 
+def test_a_message_of_libpq_is_one_line_in_its_own_letters(start_workers):
+    workers = start_workers("host=/nonexistent/ü,/nowhere")
+    servers.wait_until(lambda: "/nowhere/" in workers.log(), "the failure in the log")
+    line = next(line for line in workers.log().splitlines() if "/nonexistent/ü/" in line)
+    assert "on that socket? connection to server on socket" in line and "\\x" not in line
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_end_does_not_wait_for_a_database_that_does_not_let_in(start_workers, number):
     with socket.create_server(("127.0.0.1", 0)) as silent:
