@@ -3,11 +3,11 @@
  */
 #include "authentik/catalogue.h"
 #include "base/log.h"
-#include "base/settings.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
 #include "pool/supervisor.h"
 #include "pool/worker.h"
+#include "settings.h"
 
 #include <libpq-fe.h>
 #include <signal.h>
@@ -62,7 +62,7 @@ static int serve_pool(const struct settings *settings)
 /* How it finds its work: see event-matcher-fcgi(8). */
 static int serve(const struct settings *settings)
 {
-	log_set_level((enum log_level)settings->log_level);
+	log_set_level(settings->log_level);
 	signal(SIGPIPE, SIG_IGN);
 	if (*settings->listen || listener_is_inherited())
 		return serve_pool(settings);
@@ -78,13 +78,13 @@ static int serve(const struct settings *settings)
 int main(int argc, char **argv)
 {
 	struct settings settings;
-	char error[1024];
+	char error[SETTINGS_ERROR_SIZE];
 	int code = 0;
 
 	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
 	if (getenv("GATEWAY_INTERFACE"))
 		argc = 0;
-	switch (settings_load(&settings, argc, argv, error, sizeof(error))) {
+	switch (settings_load(&settings, argc, argv, error)) {
 	case SETTINGS_RUN:
 		code = serve(&settings);
 		break;

@@ -8,7 +8,7 @@
 #include "base/buffer.h"
 #include "base/handler.h"
 #include "base/list.h"
-#include "base/settings.h"
+#include "settings.h"
 #include "http/request.h"
 #include "postgres/lane.h"
 

@@ -7,17 +7,19 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MESSAGE_SIZE = 2000, PREFIX_SIZE = 80 };
+enum { PREFIX_SIZE = 80, DOTS = 3 };
 
 /* What a pipe takes whole or not at all (POSIX, write). */
 enum { LINE_SIZE = PIPE_BUF };
 
-static const char *const names[] = {"error", "warning", "info", "debug"};
+static const char white_space[] = " \t\n\v\f\r";
+
+const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 
 /* The only statics of this program: a logger that every caller must be handed is worse. */
 static enum log_level threshold = LOG_LEVEL_INFO;
@@ -29,24 +31,87 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
-/* Returns the length of what fits in room bytes. */
-static size_t escape(char *to, size_t room, const char *from)
+/* The length of the character that text starts with; 0 where it is none of UTF-8 (RFC 3629, section 4). */
+static size_t utf8_length(const char *text)
 {
-	static const char digits[] = "0123456789abcdef";
-	char *start = to;
+	static const struct {
+		unsigned char first, last, least, most; /* of the first byte, of the second */
+		size_t length;
+	} forms[] = {{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+	    {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+	    {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+	const unsigned char *byte = (const unsigned char *)text;
+	size_t form = 0, length = 2;
 
-	for (; *from && room - (size_t)(to - start) >= 4; from++) {
-		unsigned char byte = (unsigned char)*from;
-		if (byte >= 0x20 && byte < 0x7f) {
-			*to++ = *from;
-			continue;
-		}
-		*to++ = '\\';
-		*to++ = 'x';
-		*to++ = digits[byte >> 4];
-		*to++ = digits[byte & 15];
+	if (*byte < 0x80)
+		return *byte != 0;
+	while (form < sizeof(forms) / sizeof(forms[0]) && *byte > forms[form].last)
+		form++;
+	if (form == sizeof(forms) / sizeof(forms[0]) || *byte < forms[form].first ||
+	    byte[1] < forms[form].least || byte[1] > forms[form].most)
+		return 0;
+	while (length < forms[form].length && (byte[length] & 0xc0) == 0x80)
+		length++;
+	return length == forms[form].length ? length : 0;
+}
+
+static bool is_control(const char *character)
+{
+	const unsigned char *byte = (const unsigned char *)character;
+
+	return *byte < 0x20 || *byte == 0x7f || (*byte == 0xc2 && byte[1] < 0xa0);
+}
+
+/* One token: white space, a character, or an escaped byte. Moves *from behind it and returns its length. */
+static size_t take_token(char token[5], const char **from)
+{
+	size_t length = strspn(*from, white_space);
+
+	if (length) {
+		*from += length;
+		*token = ' ';
+		return 1;
 	}
-	return (size_t)(to - start);
+	length = utf8_length(*from);
+	if (length && !is_control(*from)) {
+		memcpy(token, *from, length);
+		*from += length;
+		return length;
+	}
+	return (size_t)snprintf(token, 5, "\\x%02x", (unsigned char)*(*from)++);
+}
+
+/* Was the character that text starts with cut within? */
+static bool is_cut(const char *text)
+{
+	return !utf8_length(text) && strlen(text) < 4;
+}
+
+size_t log_format(char *to, size_t room, const char *message, bool cut)
+{
+	size_t length = 0, mark = 0; /* mark: up to where there is room for the dots */
+	char token[5];
+
+	assert(room >= DOTS);
+	message += strspn(message, white_space);
+	while (*message && !(cut && is_cut(message))) {
+		size_t size = take_token(token, &message);
+
+		if (*token == ' ' && !*message && !cut)
+			break;
+		if (size > room - length) {
+			cut = true;
+			break;
+		}
+		memcpy(to + length, token, size);
+		length += size;
+		mark = length <= room - DOTS ? length : mark;
+	}
+	assert(mark <= length && length <= room);
+	if (!cut)
+		return length;
+	memcpy(to + mark, "...", DOTS);
+	return mark + DOTS;
 }
 
 static size_t prefix(char *to, enum log_level level)
@@ -59,18 +124,18 @@ static size_t prefix(char *to, enum log_level level)
 	gmtime_r(&now.tv_sec, &utc);
 	length = strftime(to, PREFIX_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
 	return length + (size_t)snprintf(to + length, PREFIX_SIZE - length, ".%03ldZ %s %d ",
-			    now.tv_nsec / 1000000, names[level], (int)getpid());
+			    now.tv_nsec / 1000000, log_level_names[level], (int)getpid());
 }
 
 /* Whoever reads standard error may have stopped, and must not stop us: what has no room is lost. The
  * descriptor is shared with other programs, so it cannot be made non-blocking. */
-static bool write_message(enum log_level level, const char *message)
+static bool write_message(enum log_level level, const char *message, bool cut)
 {
 	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
 	char line[LINE_SIZE];
 	size_t length = prefix(line, level);
 
-	length += escape(line + length, sizeof(line) - length - 1, message);
+	length += log_format(line + length, sizeof(line) - length - 1, message, cut);
 	line[length++] = '\n';
 	return poll(&reader, 1, 0) == 1 && reader.revents & POLLOUT &&
 	       write(STDERR_FILENO, line, length) == (ssize_t)length;
@@ -78,16 +143,17 @@ static bool write_message(enum log_level level, const char *message)
 
 static void write_line(enum log_level level, const char *format, va_list arguments)
 {
-	char message[MESSAGE_SIZE], gap[PREFIX_SIZE];
+	char message[LINE_SIZE] = "", gap[PREFIX_SIZE];
 	unsigned before = atomic_load(&lost);
+	int length;
 
 	if (level > threshold)
 		return;
-	vsnprintf(message, sizeof(message), format, arguments);
+	length = vsnprintf(message, sizeof(message), format, arguments);
 	snprintf(gap, sizeof(gap), "%u lines before this one were lost", before);
-	if (before && write_message(LOG_LEVEL_WARNING, gap))
+	if (before && write_message(LOG_LEVEL_WARNING, gap, false))
 		atomic_fetch_sub(&lost, before);
-	if (!write_message(level, message))
+	if (!write_message(level, message, length >= LINE_SIZE))
 		atomic_fetch_add(&lost, 1);
 }
 

@@ -3,15 +3,30 @@
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The level's names in their order, as lines have them; NULL ends them. */
+extern const char *const log_level_names[];
 
 /* Lines above this level are left out from now on, in this process and those that it forks. */
 void log_set_level(enum log_level level);
 
 /*
- * Writes a line. Control characters and bytes of invalid value in it are escaped as \xHH, so an event never
- * spans two lines; a line is cut at 4,096 bytes. None of them waits: a line that standard error does not take
- * at once is lost, and the next one that it takes says how many were. May be called from any thread.
+ * What a line shows of a message, into to (room bytes, at least 3), without a NUL; returns its length. Valid
+ * UTF-8 passes; control characters (C0, DEL, C1) and bytes that are no UTF-8 become \xHH each; white space is
+ * one space, and none at the ends. Where room is too small, or the message was cut before, it ends in "...",
+ * never within a character or an escape. Pure.
+ */
+size_t log_format(char *to, size_t room, const char *message, bool cut);
+
+/*
+ * Writes a line: time, level, pid, and the message as log_format shows it, so an event never spans two lines;
+ * with its newline a line has at most PIPE_BUF (4,096) bytes. None of them waits: a line that standard error
+ * does not take at once is lost, and the next one that it takes says how many were. May be called from any
+ * thread.
  */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

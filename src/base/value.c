@@ -1,41 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* The values of settings that are numbers: counts, modes, durations and sizes with their units, levels; pure.
- */
+/* The kinds of value that an option may have, and how a text is read as one; pure. */
 #include "base/value.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct unit {
-	const char *name;
-	uint64_t factor;
-};
-
-static const struct unit durations[] = {
+static const struct value_unit none[] = {{"", 1}, {NULL, 0}};
+static const struct value_unit times[] = {
     {"ms", 1}, {"s", 1000}, {"min", 60000}, {"h", 3600000}, {NULL, 0}};
-static const struct unit sizes[] = {
-    {"", 1}, {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
-static const struct unit counts[] = {{"", 1}, {NULL, 0}};
-static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
+static const struct value_unit bytes[] = {
+    {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 
-static const struct unit *units_of(enum value_kind kind)
-{
-	return kind == VALUE_DURATION ? durations : kind == VALUE_SIZE ? sizes : counts;
-}
+const struct value_kind value_text = {.form = "a text that memory has room for"};
+const struct value_kind value_count = {"a whole number within its limits", 10, none, NULL};
+const struct value_kind value_mode = {"an octal mode such as 0660", 8, none, NULL};
+const struct value_kind value_duration = {
+    "a duration with its unit, such as 250ms, 2s or 5min, within its limits", 10, times, NULL};
+const struct value_kind value_size = {
+    "a size in bytes or with KiB, MiB or GiB, within its limits", 10, bytes, NULL};
 
-static bool parse_number(enum value_kind kind, const char *text, uint64_t *number)
+static bool parse_number(const struct value_kind *kind, const char *text, uint64_t *number)
 {
-	const struct unit *unit;
+	const struct value_unit *unit;
 	char *end;
 
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
-	*number = strtoull(text, &end, kind == VALUE_MODE ? 8 : 10);
-	for (unit = units_of(kind); unit->name && strcmp(unit->name, end) != 0; unit++)
+	*number = strtoull(text, &end, kind->base);
+	for (unit = kind->units; unit->name && strcmp(unit->name, end) != 0; unit++)
 		;
 	if (errno || !unit->name || *number > UINT64_MAX / unit->factor)
 		return false;
@@ -43,31 +40,16 @@ static bool parse_number(enum value_kind kind, const char *text, uint64_t *numbe
 	return true;
 }
 
-static bool parse_level(const char *text, uint64_t *number)
+static bool parse_word(const struct value_kind *kind, const char *text, uint64_t *number)
 {
-	for (*number = 0; levels[*number]; ++*number)
-		if (strcmp(levels[*number], text) == 0)
+	for (*number = 0; kind->words[*number]; ++*number)
+		if (strcmp(kind->words[*number], text) == 0)
 			return true;
 	return false;
 }
 
-bool value_parse(enum value_kind kind, const char *text, uint64_t *number)
+bool value_parse(const struct value_kind *kind, const char *text, uint64_t *number)
 {
-	return kind == VALUE_LEVEL ? parse_level(text, number) : parse_number(kind, text, number);
-}
-
-const char *value_form(enum value_kind kind)
-{
-	switch (kind) {
-	case VALUE_MODE:
-		return "an octal mode such as 0660";
-	case VALUE_DURATION:
-		return "a duration with its unit, such as 250ms, 2s or 5min, within its limits";
-	case VALUE_SIZE:
-		return "a size in bytes or with KiB, MiB or GiB, within its limits";
-	case VALUE_LEVEL:
-		return "error, warning, info or debug";
-	default:
-		return "a whole number within its limits";
-	}
+	assert(kind->units || kind->words);
+	return kind->words ? parse_word(kind, text, number) : parse_number(kind, text, number);
 }

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* The values of settings that are numbers: counts, modes, durations and sizes with their units, levels; pure.
- */
+/* The kinds of value that an option may have, and how a text is read as one; pure. */
 #ifndef BASE_VALUE_H
 #define BASE_VALUE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum value_kind {
-	VALUE_TEXT, /* anything: not for value_parse */
-	VALUE_COUNT,
-	VALUE_MODE,     /* octal */
-	VALUE_DURATION, /* milliseconds */
-	VALUE_SIZE,     /* bytes */
-	VALUE_LEVEL     /* enum log_level */
+struct value_unit {
+	const char *name;
+	uint64_t factor;
 };
 
-/* Reads a value of the kind into *number; false where the text has not its form, or the number does not fit.
- */
-bool value_parse(enum value_kind kind, const char *text, uint64_t *number);
+/* A number has a base and units, a choice has words, a text has neither. Lists end with NULL. */
+struct value_kind {
+	const char *form; /* how it is to look, for an error: "a whole number ..." */
+	int base;
+	const struct value_unit *units;
+	const char *const *words; /* the number of a choice is its place among them */
+};
 
-/* What a value of the kind is to look like, for an error: "a duration with its unit, ...". */
-const char *value_form(enum value_kind kind);
+extern const struct value_kind value_text, value_count, value_mode, value_duration, value_size;
+
+/*
+ * Reads a number or a choice into *number; a duration is milliseconds, a size bytes. False where the text has
+ * not its form, or the number does not fit.
+ */
+bool value_parse(const struct value_kind *kind, const char *text, uint64_t *number);
 
 #endif

@@ -98,8 +98,8 @@ static int open_unix(const char *path, const struct settings *settings, char *er
 		return fail(descriptor, error, size, "giving the unix socket to the group",
 		    settings->listen_group);
 	}
-	if (chmod(path, (mode_t)settings->listen_mode) != 0 ||
-	    listen(descriptor, (int)settings->listen_backlog) != 0) {
+	if (chmod(path, settings->listen_mode) != 0 ||
+	    listen(descriptor, settings->listen_backlog) != 0) {
 		unlink(path);
 		return fail(descriptor, error, size, "listening on the unix socket", path);
 	}
@@ -159,7 +159,7 @@ static int open_tcp(const struct settings *settings, char *error, size_t size)
 	}
 	for (struct addrinfo *address = found; address && descriptor < 0;
 	     address = address->ai_next)
-		descriptor = listen_at(address, (int)settings->listen_backlog);
+		descriptor = listen_at(address, settings->listen_backlog);
 	freeaddrinfo(found);
 	return descriptor < 0 ? fail(-1, error, size, "listening on", settings->listen)
 			      : descriptor;

@@ -3,7 +3,7 @@
 #ifndef FASTCGI_LISTENER_H
 #define FASTCGI_LISTENER_H
 
-#include "base/settings.h"
+#include "settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>

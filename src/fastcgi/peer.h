@@ -7,7 +7,7 @@
 #include "base/buffer.h"
 #include "base/handler.h"
 #include "base/list.h"
-#include "base/settings.h"
+#include "settings.h"
 #include "fastcgi/framing.h"
 
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 #ifndef POOL_CGI_H
 #define POOL_CGI_H
 
-#include "base/settings.h"
+#include "settings.h"
 
 /* Answers the request and returns the process's exit code: 0, or 1 where the response could not be made or
  * written. */

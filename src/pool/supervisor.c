@@ -150,8 +150,7 @@ static void signal_all(struct supervisor *supervisor, int number)
 static void act_on_signal(struct supervisor *supervisor, int number)
 {
 	bool at_once = supervisor->draining || number == SIGINT;
-	long kill_at =
-	    now_ms() + GRACE_MS + (at_once ? 0 : (long)supervisor->settings->drain_timeout);
+	long kill_at = now_ms() + GRACE_MS + (at_once ? 0 : supervisor->settings->drain_timeout);
 
 	log_info("%s: %s", strsignal(number), at_once ? "ending" : "draining");
 	if (!supervisor->draining)

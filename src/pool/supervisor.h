@@ -4,7 +4,7 @@
 #ifndef POOL_SUPERVISOR_H
 #define POOL_SUPERVISOR_H
 
-#include "base/settings.h"
+#include "settings.h"
 
 /*
  * Keeps settings->workers workers on a listening descriptor, which stays the caller's, until a signal:

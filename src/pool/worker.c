@@ -109,9 +109,9 @@ static bool start(struct worker *worker, int descriptor)
 	struct handler handler;
 
 	lane_start(&worker->common, &worker->loop, settings, &catalogue_common,
-	    (unsigned)settings->max_requests, &worker->slow);
+	    settings->max_requests, &worker->slow);
 	lane_start(&worker->slow, &worker->loop, settings, &catalogue_slow,
-	    (unsigned)settings->max_token_lookups, NULL);
+	    settings->max_token_lookups, NULL);
 	if (!exchange_start(
 		&worker->exchanges, &worker->loop, settings, &worker->common, &worker->slow))
 		return false;

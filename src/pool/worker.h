@@ -3,7 +3,7 @@
 #ifndef POOL_WORKER_H
 #define POOL_WORKER_H
 
-#include "base/settings.h"
+#include "settings.h"
 
 /*
  * Serves on a listening descriptor, which stays the caller's, until a signal: SIGTERM and SIGQUIT drain,

@@ -230,7 +230,7 @@ void session_open(
 
 	*session = (struct session){0};
 	if (connect_to_server(session, settings)) {
-		deadline = now_ms() + (long)settings->connect_timeout;
+		deadline = now_ms() + settings->connect_timeout;
 		if (set_up(session, settings, kind, deadline) &&
 		    check_requirements(session, settings, kind, deadline) &&
 		    read_facts(session, kind, deadline) &&

@@ -4,7 +4,7 @@
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
 
-#include "base/settings.h"
+#include "settings.h"
 #include "postgres/batch.h"
 
 #include <libpq-fe.h>

@@ -56,13 +56,13 @@ int main(int argc, char **argv)
 	static struct server server;
 	struct handler handler = {.begin = begin, .end = end, .cancel = cancel};
 	struct settings settings;
-	char error[200] = "a mistake in the usage", *answer;
+	char error[SETTINGS_ERROR_SIZE] = "a mistake in the usage", *answer;
 	const char *size = getenv("NOOP_BODY_SIZE");
 	int body = size ? atoi(size) : 357, descriptor;
 	uv_signal_t term;
 	uv_prepare_t turn;
 
-	if (settings_load(&settings, argc, argv, error, sizeof(error)) != SETTINGS_RUN ||
+	if (settings_load(&settings, argc, argv, error) != SETTINGS_RUN ||
 	    (descriptor = listener_open(&settings, error, sizeof(error))) < 0) {
 		fprintf(stderr, "noop: %s\n", error);
 		return 1;

@@ -51,6 +51,12 @@ def test_make_install_puts_everything_below_destdir(tmp_path):
         assert "usr/local/" + name in installed
 
 
+def test_the_build_warns_of_nothing(checkout):
+    assert run(["scripts/build", "built", "--enable-werror"], checkout).returncode == 0
+    result = run(["make", "clean", "all"], checkout / "built")
+    assert result.returncode == 0 and result.stderr == ""
+
+
 def test_make_distcheck_builds_from_the_tarball_alone(checkout):
     assert run(["autoreconf", "-i"], checkout).returncode == 0
     assert run(["./configure", "-q"], checkout).returncode == 0

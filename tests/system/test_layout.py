@@ -11,7 +11,7 @@ from servers import ROOT
 
 SOURCES = sorted((ROOT / "src").rglob("*.[ch]"))
 HEADERS = [path for path in SOURCES if path.suffix == ".h"]
-ORDER = {"base": 0, "fastcgi": 1, "postgres": 1, "http": 1, "authentik": 2, "api": 3, "pool": 4}
+ORDER = {"base": 0, "settings": 1, "fastcgi": 2, "postgres": 2, "http": 2, "authentik": 3, "api": 4, "pool": 5, "main": 6}
 BUILD = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", ROOT / "build" / "event-matcher-fcgi")).parent
 
 
@@ -19,14 +19,15 @@ def name_of(path):
     return str(path.relative_to(ROOT))
 
 
-def layer(path):
-    return ORDER.get(path.parent.name, 5)
+def home(path):
+    """Its folder; a file that stands directly in src/ is its own."""
+    return path.parent.name if path.parent.name in ORDER else path.stem
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_a_file_includes_only_its_own_folder_and_those_below(path):
-    for folder in re.findall(r'#include "(\w+)/', path.read_text()):
-        assert layer(path) == ORDER[folder] and folder in path.parts or ORDER[folder] < layer(path), folder
+    for folder in re.findall(r'#include "(\w+)[/.]', path.read_text()):
+        assert folder == home(path) or ORDER[folder] < ORDER[home(path)], folder
 
 
 @pytest.mark.parametrize("path", HEADERS, ids=name_of)
@@ -78,26 +79,36 @@ def test_every_source_file_names_its_licence_and_then_its_purpose():
 
 
 def settings():
-    table = (ROOT / "src/base/settings.c").read_text()
-    return re.findall(r'^\t\{"(\w+)", VALUE_\w+, AT\(\w+\), "([^"]*)"', table, re.M)
+    """Name, default and help of each, with what the row's RESTART adds."""
+    rows = re.findall(r'^SETTING\((\w+),\s*\w+,\s*"([^"]*)",[^"]*\b(RELOAD|RESTART),\s*"([^"]*)"\)$',
+                      (ROOT / "src/settings.def").read_text(), re.M)
+    return [(name, default, text + "; kept until a restart" * (change == "RESTART")) for name, default, change, text in rows]
 
 
 def test_help_and_the_man_page_name_every_setting_with_its_default(program):
     text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    man = (ROOT / "event-matcher-fcgi.8").read_text()
-    assert len(settings()) > 15
-    for name, default in settings():
-        assert "--%s=%s\n" % (name.replace("_", "-"), default or "...") in text
-        assert '.It Cm %s Pq default: %s\n' % (name, default or "none") in man
+    man = (BUILD / "event-matcher-fcgi.8").read_text()
+    assert len(settings()) == (ROOT / "src/settings.def").read_text().count("\nSETTING(") > 15
+    for name, default, line in settings():
+        assert "  --%s=%s\n        %s\n" % (name.replace("_", "-"), default or "...", line) in text
+        assert ".It Cm %s Pq default: %s\n%s.\n" % (name, default or "none", line[0].upper() + line[1:]) in man
+
+
+def test_help_and_the_man_page_name_the_options_long_and_short(program):
+    text = subprocess.run([program, "-h"], capture_output=True, text=True, check=True).stdout
+    man = (BUILD / "event-matcher-fcgi.8").read_text()
+    for letter, name in (("h", "help"), ("V", "version")):
+        assert "  -%s, --%s " % (letter, name) in text
+        assert ".It Fl %s , Fl Fl %s\n" % (letter, name) in man
 
 
 def test_the_man_page_names_no_setting_that_is_not_there():
-    man = (ROOT / "event-matcher-fcgi.8").read_text()
-    assert re.findall(r"^\.It Cm (\w+) Pq default", man, re.M) == [name for name, _ in settings()]
+    man = (BUILD / "event-matcher-fcgi.8").read_text()
+    assert re.findall(r"^\.It Cm (\w+) Pq default", man, re.M) == [name for name, _, _ in settings()]
 
 
 def test_the_man_page_is_well_formed():
-    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", ROOT / "event-matcher-fcgi.8"], capture_output=True, text=True)
+    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", BUILD / "event-matcher-fcgi.8"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 
 

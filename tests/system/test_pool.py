@@ -183,6 +183,13 @@ def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
         os.close(write_end)
 
 
+def test_a_message_of_libpq_is_one_line_in_its_own_letters(start_workers):
+    workers = start_workers("host=/nonexistent/ü,/nowhere")
+    servers.wait_until(lambda: "/nowhere/" in workers.log(), "the failure in the log")
+    line = next(line for line in workers.log().splitlines() if "/nonexistent/ü/" in line)
+    assert "on that socket? connection to server on socket" in line and "\\x" not in line
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_end_does_not_wait_for_a_database_that_does_not_let_in(start_workers, number):
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -220,7 +227,7 @@ def run(program, *arguments, **environment):
 
 @pytest.mark.parametrize("arguments, error", [
     (["--nonsense=1"], "--nonsense=1 is no option"), (["--workers"], "--workers is no option, or its value is missing"),
-    (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
+    (["-x"], "-x is no option"), (["-xh"], "-xh is no option"), (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
     (["--request-timeout=5"], "request_timeout is to be a duration with its unit"), ([], "nothing to listen on"),
     (["--listen-mode=999"], "listen_mode is to be an octal mode"), (["--max-unsent=64TB"], "max_unsent is to be a size"),
     (["--base-path=api"], "base_path is to be"), (["--config=/nonexistent"], "/nonexistent: No such file"),
@@ -251,9 +258,11 @@ def test_variables_of_an_orchestrator_are_no_settings(program):
     assert run(program, "--version", EVENT_MATCHER_PORT="tcp://192.0.2.1:80").returncode == 0
 
 
-def test_version_and_help_exit_0(program):
-    assert run(program, "--version").stdout.startswith("event-matcher-fcgi ")
-    assert "--listen-mode=0660" in run(program, "--help").stdout
+@pytest.mark.parametrize("word, output", [("--version", "event-matcher-fcgi "), ("-V", "event-matcher-fcgi "),
+                                          ("--help", "Usage: event-matcher-fcgi "), ("-h", "Usage: event-matcher-fcgi ")])
+def test_version_and_help_exit_0(program, word, output):
+    result = run(program, word)
+    assert result.returncode == 0 and result.stdout.startswith(output) and result.stderr == ""
 
 
 def test_the_socket_gets_its_mode_and_is_removed_at_the_end(start_workers, alone):

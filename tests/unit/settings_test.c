@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings are read from argv, environment and a file, in their order, and a mistake is named. */
-#include "base/settings.h"
+/* This program's settings: defaults, limits, commands, and that they come from argv, environment and a file.
+ */
+#include "settings.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -8,7 +9,7 @@
 #include <unistd.h>
 
 static struct settings settings;
-static char error[300], program[] = "event-matcher-fcgi", help[] = "--help";
+static char error[SETTINGS_ERROR_SIZE], program[] = "event-matcher-fcgi", help[] = "--help";
 
 static void forget(void)
 {
@@ -21,7 +22,7 @@ static enum settings_action load(const char *argument)
 {
 	char *argv[] = {program, (char *)argument, NULL};
 
-	return settings_load(&settings, argument ? 2 : 1, argv, error, sizeof(error));
+	return settings_load(&settings, argument ? 2 : 1, argv, error);
 }
 
 Test(settings, have_defaults)
@@ -79,7 +80,58 @@ Test(settings, without_argc_argv_is_not_looked_at)
 {
 	char *argv[] = {program, help, NULL};
 
-	cr_assert_eq(settings_load(&settings, 0, argv, error, sizeof(error)), SETTINGS_RUN);
+	cr_assert_eq(settings_load(&settings, 0, argv, error), SETTINGS_RUN);
+}
+
+Test(settings, short_and_long_words_ask_for_the_same)
+{
+	cr_assert_eq(load("-h"), SETTINGS_HELP);
+	settings_free(&settings);
+	cr_assert_eq(load("--help"), SETTINGS_HELP);
+	settings_free(&settings);
+	cr_assert_eq(load("-V"), SETTINGS_VERSION);
+	settings_free(&settings);
+	cr_assert_eq(load("--version"), SETTINGS_VERSION);
+	settings_free(&settings);
+	cr_assert_eq(load("--check"), SETTINGS_CHECK);
+}
+
+Test(settings, of_help_are_not_looked_at)
+{
+	setenv("EVENT_MATCHER_WORKERS", "many", 1);
+	cr_assert_eq(load("-h"), SETTINGS_HELP);
+	settings_free(&settings);
+	cr_assert_eq(load("--check"), SETTINGS_INVALID);
+}
+
+Test(settings, reach_their_limits_and_not_beyond)
+{
+	cr_assert_eq(load("--max-unsent=1024GiB"), SETTINGS_RUN);
+	cr_assert_eq(settings.max_unsent, (size_t)1 << 40);
+	settings_free(&settings);
+	cr_assert_eq(load("--idle-timeout=24h"), SETTINGS_RUN);
+	cr_assert_eq(settings.idle_timeout, 86400000);
+	settings_free(&settings);
+	cr_assert_eq(load("--max-connections=1000001"), SETTINGS_INVALID);
+	settings_free(&settings);
+	cr_assert_eq(load("--listen-mode=0777"), SETTINGS_RUN);
+	cr_assert_eq(settings.listen_mode, 0777);
+	settings_free(&settings);
+	cr_assert_eq(load("--log-level=debug"), SETTINGS_RUN);
+	cr_assert_eq(settings.log_level, LOG_LEVEL_DEBUG);
+}
+
+Test(settings, that_are_kept_until_a_restart_say_so_in_the_help)
+{
+	char text[8192] = "";
+	FILE *stream = fmemopen(text, sizeof(text), "w");
+
+	settings_print_help(stream);
+	fclose(stream);
+	cr_assert_not_null(strstr(
+	    text, "--listen-mode=0660\n        mode of the unix socket; kept until a restart\n"));
+	cr_assert_not_null(
+	    strstr(text, "--schema=public\n        schema that holds authentik's tables\n"));
 }
 
 /* Tests run side by side: each has a file of its own. */

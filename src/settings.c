@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* This program's settings, as settings.def lists them, from argv, environment and a file. */
+#include "settings.h"
+
+#include "base/option.h"
+
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HOUR 3600000u /* milliseconds */
+
+static const struct value_kind value_level = {
+    .form = "error, warning, info or debug", .words = log_level_names};
+
+#define SETTING(name, kind, initial, least, most, change, help)                                    \
+	{#name, &value_##kind, offsetof(struct settings, name), sizeof(settings_##kind), initial,  \
+	    least, most, OPTION_##change, help},
+
+static const struct option_row rows[] = {
+#include "settings.def"
+};
+
+static const struct option_command commands[] = {{"check", 0, SETTINGS_CHECK, false},
+    {"help", 'h', SETTINGS_HELP, true}, {"version", 'V', SETTINGS_VERSION, true},
+    {NULL, 0, 0, false}};
+
+static_assert(SETTINGS_RUN == 0, "the code of no command");
+
+static const struct option_set set = {
+    "EVENT_MATCHER_", rows, sizeof(rows) / sizeof(rows[0]), commands};
+
+/* What no single value can tell. */
+static bool validate(const struct settings *settings, char *error)
+{
+	size_t length = strlen(settings->base_path);
+
+	if (length && (settings->base_path[0] != '/' || settings->base_path[length - 1] == '/')) {
+		snprintf(error, SETTINGS_ERROR_SIZE,
+		    "base_path is to be empty, or to start with a slash and not to end in one, not "
+		    "\"%s\"",
+		    settings->base_path);
+		return false;
+	}
+	if (!*settings->schema) {
+		snprintf(error, SETTINGS_ERROR_SIZE, "schema is empty");
+		return false;
+	}
+	return true;
+}
+
+static void choose_workers(struct settings *settings)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (settings->workers)
+		return;
+	if (cores < 1)
+		cores = 1;
+	settings->workers = cores > 4 ? 4 : cores;
+}
+
+enum settings_action settings_load(
+    struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE])
+{
+	struct option_loader loader = {
+	    .set = &set, .values = settings, .error = error, .size = SETTINGS_ERROR_SIZE};
+
+	*settings = (struct settings){0};
+	if (!option_load(&loader, argc, argv))
+		return SETTINGS_INVALID;
+	if (loader.command == SETTINGS_HELP || loader.command == SETTINGS_VERSION)
+		return loader.command;
+	if (!validate(settings, error))
+		return SETTINGS_INVALID;
+	choose_workers(settings);
+	return loader.command;
+}
+
+void settings_free(struct settings *settings)
+{
+	option_free(&set, settings);
+	*settings = (struct settings){0};
+}
+
+void settings_print_help(FILE *stream)
+{
+	fputs("Usage: event-matcher-fcgi [--config=FILE] [--check] [--SETTING=VALUE ...]\n"
+	      "Serves authentik's event matcher policies over FastCGI, from authentik's PostgreSQL "
+	      "database.\n\n"
+	      "  --config=FILE     read settings from FILE (lines: name = value)\n"
+	      "  --check           check settings and database, say what is missing, exit 0 or 1\n"
+	      "  -h, --help        print this\n"
+	      "  -V, --version     print the version\n\n"
+	      "Settings (in a file: listen_mode = 0660; in the environment: "
+	      "EVENT_MATCHER_LISTEN_MODE=0660):\n",
+	    stream);
+	option_print(&set, stream);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* This program's settings, as settings.def lists them, from argv, environment and a file. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "base/log.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+typedef const char *settings_text; /* never NULL */
+typedef unsigned settings_count;
+typedef mode_t settings_mode;
+typedef uint64_t settings_duration; /* milliseconds */
+typedef size_t settings_size;       /* bytes */
+typedef enum log_level settings_level;
+
+#define SETTING(name, kind, ...) settings_##kind name;
+struct settings {
+#include "settings.def"
+};
+#undef SETTING
+
+/* What the command line asks for. */
+enum settings_action {
+	SETTINGS_RUN,
+	SETTINGS_CHECK,
+	SETTINGS_HELP,
+	SETTINGS_VERSION,
+	SETTINGS_INVALID
+};
+
+enum { SETTINGS_ERROR_SIZE = 1024 };
+
+/*
+ * Fills *settings from the defaults, then the file that --config or EVENT_MATCHER_CONFIG names, then the
+ * variables EVENT_MATCHER_<NAME>, then argv. With argc 0, argv is not looked at.
+ * Returns what is to be done; SETTINGS_INVALID with a sentence in error that names the place and the fault.
+ * In every case settings_free is due.
+ */
+enum settings_action settings_load(
+    struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE]);
+
+/* Frees the texts of *settings. */
+void settings_free(struct settings *settings);
+
+/* Prints the usage with a line for each setting. */
+void settings_print_help(FILE *stream);
+
+#endif
