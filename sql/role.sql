@@ -33,37 +33,36 @@ alter role event_matcher password :'password';
 alter role event_matcher set default_transaction_read_only = on;
 
 grant usage on schema :"schema" to event_matcher;
-grant select (policy_ptr_id, action, client_ip, app, model)
-    on :"schema".authentik_policies_event_matcher_eventmatcherpolicy to event_matcher;
-grant select (policy_uuid, name, execution_logging)
-    on :"schema".authentik_policies_policy to event_matcher;
-grant select (policy_id)
-    on :"schema".authentik_policies_policybinding to event_matcher;
-grant select (policy_id)
-    on :"schema".authentik_stages_prompt_promptstage_validation_policies to event_matcher;
-grant select (token_uuid, key, intent, expiring, expires, user_id)
-    on :"schema".authentik_core_token to event_matcher;
-grant select (id, token, _scope, expiring, expires, user_id)
-    on :"schema".authentik_providers_oauth2_accesstoken to event_matcher;
-grant select (id, is_active, type)
-    on :"schema".authentik_core_user to event_matcher;
-grant select (group_uuid, parent_id, is_superuser)
-    on :"schema".authentik_core_group to event_matcher;
-grant select (user_id, group_id)
-    on :"schema".authentik_core_user_ak_groups to event_matcher;
-grant select (user_id, group_id)
-    on :"schema".authentik_core_user_groups to event_matcher;
-grant select (user_id, permission_id)
-    on :"schema".authentik_core_user_user_permissions to event_matcher;
-grant select (group_id, permission_id)
-    on :"schema".auth_group_permissions to event_matcher;
-grant select (id, content_type_id, codename)
-    on :"schema".auth_permission to event_matcher;
-grant select (id, app_label, model)
-    on :"schema".django_content_type to event_matcher;
-grant select (user_id, permission_id, object_pk)
-    on :"schema".guardian_userobjectpermission to event_matcher;
-grant select (group_id, permission_id, object_pk)
-    on :"schema".guardian_groupobjectpermission to event_matcher;
+select set_config('event_matcher.schema', :'schema', true) as schema \gset granted_
+do $$
+declare
+    wanted record;
+begin
+    for wanted in select * from (values
+-- needed: the tables, and of each the columns that sql/statements read; the program's own check is made from this list
+        ('authentik_policies_event_matcher_eventmatcherpolicy', 'policy_ptr_id, action, client_ip, app, model'),
+        ('authentik_policies_policy', 'policy_uuid, name, execution_logging'),
+        ('authentik_policies_policybinding', 'policy_id'),
+        ('authentik_stages_prompt_promptstage_validation_policies', 'policy_id'),
+        ('authentik_core_token', 'token_uuid, key, intent, expiring, expires, user_id'),
+        ('authentik_providers_oauth2_accesstoken', 'id, token, _scope, expiring, expires, user_id'),
+        ('authentik_core_user', 'id, is_active, type'),
+        ('authentik_core_group', 'group_uuid, parent_id, is_superuser'),
+        ('authentik_core_user_ak_groups', 'user_id, group_id'),
+        ('authentik_core_user_groups', 'user_id, group_id'),
+        ('authentik_core_user_user_permissions', 'user_id, permission_id'),
+        ('auth_group_permissions', 'group_id, permission_id'),
+        ('auth_permission', 'id, content_type_id, codename'),
+        ('django_content_type', 'id, app_label, model'),
+        ('guardian_userobjectpermission', 'user_id, permission_id, object_pk'),
+        ('guardian_groupobjectpermission', 'group_id, permission_id, object_pk')
+-- end of needed
+        ) as needed (relation, columns)
+    loop
+        execute format('grant select (%s) on %I.%I to event_matcher', wanted.columns,
+                       current_setting('event_matcher.schema'), wanted.relation);
+    end loop;
+end
+$$;
 
 commit;

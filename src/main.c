@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Settings into a role: a pool of FastCGI workers, one worker on descriptor 0, one CGI request, or a check.
- */
+/* Settings into a role: a pool, one worker, one CGI request, a check. */
 #include "authentik/catalogue.h"
 #include "base/log.h"
 #include "fastcgi/listener.h"

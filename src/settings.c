@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This program's settings, as settings.def lists them, from argv, environment and a file. */
+/* This program's settings, as settings.def lists them, into one struct. */
 #include "settings.h"
 
 #include "base/option.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This program's settings, as settings.def lists them, from argv, environment and a file. */
+/* This program's settings, as settings.def lists them, from argv, environment, file. */
 #ifndef SETTINGS_H
 #define SETTINGS_H
 
@@ -35,10 +35,10 @@ enum settings_action {
 enum { SETTINGS_ERROR_SIZE = 1024 };
 
 /*
- * Fills *settings from the defaults, then the file that --config or EVENT_MATCHER_CONFIG names, then the
- * variables EVENT_MATCHER_<NAME>, then argv. With argc 0, argv is not looked at.
- * Returns what is to be done; SETTINGS_INVALID with a sentence in error that names the place and the fault.
- * In every case settings_free is due.
+ * Fills *settings from the defaults, then the file that --config or EVENT_MATCHER_CONFIG names,
+ * then the variables EVENT_MATCHER_<NAME>, then argv. With argc 0, argv is not looked at. Returns
+ * what is to be done; SETTINGS_INVALID with a sentence in error that names the place and the
+ * fault. In every case settings_free is due.
  */
 enum settings_action settings_load(
     struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE]);

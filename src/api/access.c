@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks, and what they may see: one step after the other, each with its question and what follows from its answer. */
+/* Who asks, and what they may see: each step's question, and where its answer leads. */
 #include "api/access.h"
 
 #include <assert.h>
@@ -66,8 +66,8 @@ static void learn_rights(struct access *access, const struct rights *rights)
 }
 
 /*
- * authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others find nothing. A
- * grant is one of an object that exists.
+ * authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others
+ * find nothing. A grant is one of an object that exists.
  */
 static enum access_verdict decide_rights(struct access *access, const struct rights *rights)
 {
@@ -77,7 +77,10 @@ static enum access_verdict decide_rights(struct access *access, const struct rig
 	    access, rights->sees_any || access->service ? ACCESS_NOT_FOUND : ACCESS_FORBIDDEN);
 }
 
-/* A superuser by a group of their own is allowed; of others the rights decide, where it was guessed right whose. */
+/*
+ * A superuser by a group of their own is allowed; of others the rights decide, where it was
+ * guessed right whose.
+ */
 static enum access_verdict decide_key(
     struct access *access, const struct caller *caller, const struct rights *rights)
 {

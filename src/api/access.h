@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who asks, and what they may see: the questions that decide it, in their order; pure but for what it learns. */
+/* Who asks, and what they may see: the questions that decide it, in their order. */
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
 
@@ -51,12 +51,15 @@ unsigned access_wants(const struct access *access);
 bool access_is_slow(const struct access *access);
 
 /*
- * Goes on by the answer to the step's question, whose outcome is ANSWER_GOOD. Returns the verdict; with
- * ACCESS_ASKS the step is the next one, and its question is to be asked.
+ * Goes on by the answer to the step's question, whose outcome is ANSWER_GOOD. Returns the
+ * verdict; with ACCESS_ASKS the step is the next one, and its question is to be asked.
  */
 enum access_verdict access_take(struct access *access, const struct answer *answer);
 
-/* The same by what was read from the answer: NULL where nobody holds the key, or rights were not asked for. */
+/*
+ * The same by what was read from the answer: NULL where nobody holds the key, or rights were not
+ * asked for.
+ */
 enum access_verdict access_decide(
     struct access *access, const struct caller *caller, const struct rights *rights);
 

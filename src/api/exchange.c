@@ -49,7 +49,10 @@ static void exchange_check(const struct exchange *exchange)
 	(void)waits;
 }
 
-/* The only place that changes the state: moves the exchange to the list of the new one, NULL for none. */
+/*
+ * The only place that changes the state: moves the exchange to the list of the new one, NULL for
+ * none.
+ */
 static void set_state(struct exchange *exchange, enum exchange_state state, struct list *list)
 {
 	list_remove(&exchange->node);
@@ -85,7 +88,10 @@ static void free_slot(struct exchange *exchange)
 	exchange_check(exchange);
 }
 
-/* Leaves the client: the slot is free at once, or, where its question is out, when the answer comes. */
+/*
+ * Leaves the client: the slot is free at once, or, where its question is out, when the answer
+ * comes.
+ */
 static void forsake(struct exchange *exchange)
 {
 	if (exchange->state != EXCHANGE_ASKING ||
@@ -162,7 +168,10 @@ static void ask(struct exchange *exchange)
 	exchange_check(exchange);
 }
 
-/* Rendered where it may still be sent: before it is asked what the holder of the key may see, too. */
+/*
+ * Rendered where it may still be sent: before it is asked what the holder of the key may see,
+ * too.
+ */
 static void keep_object(
     struct exchange *exchange, enum access_verdict verdict, const struct answer *answer)
 {

@@ -40,8 +40,8 @@ struct exchanges {
 };
 
 /*
- * Starts on two lanes that are started or will be. Settings, loop and lanes must outlive the exchanges, which must
- * stay where they are. False where there is no memory.
+ * Starts on two lanes that are started or will be. Settings, loop and lanes must outlive the
+ * exchanges, which must stay where they are. False where there is no memory.
  */
 bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct settings *settings,
     struct lane *common, struct lane *slow);

@@ -14,7 +14,10 @@ struct caller {
 
 extern const struct statement caller_statement, caller_token_statement;
 
-/* Reads who holds the inquiry's key; index is of the statement that was asked. False where nobody does. */
+/*
+ * Reads who holds the inquiry's key; index is of the statement that was asked. False where nobody
+ * does.
+ */
 bool caller_read(struct caller *caller, const struct answer *answer, const struct inquiry *inquiry,
     unsigned index);
 

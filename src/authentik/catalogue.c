@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The statements, and the kinds of sessions: what each prepares, and what an operator is told about it. */
+/* The statements, and the two kinds of sessions that ask them. */
 #include "authentik/catalogue.h"
 
 #include "authentik/caller.h"
@@ -86,7 +86,10 @@ const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .statements = common_statements,
     .warning = common_warning};
 
-/* It follows the common one (connection_hurry), so that the two together try at most thrice a second. */
+/*
+ * It follows the common one (connection_hurry), so that the two together try at most thrice a
+ * second.
+ */
 const struct session_kind catalogue_slow = {.name = "PostgreSQL connection for access tokens",
     .set = statements,
     .set_up = statement_session,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Guesses who a key's holder is and why they may see all, from what was true the last time, to ask less. */
+/* Guesses who holds a key and why they see all, from the last time, to ask less. */
 #include "authentik/guess.h"
 
-/* FNV-1a (the IETF's draft-eastlake-fnv): who makes keys collide spoils guesses, and no more than guesses. */
+/*
+ * FNV-1a (the IETF's draft-eastlake-fnv): who makes keys collide spoils guesses, and no more than
+ * guesses.
+ */
 static uint64_t hash_of(const struct inquiry *inquiry)
 {
 	uint64_t hash = 14695981039346656037u;

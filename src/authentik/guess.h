@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Guesses who a key's holder is and why they may see all, from what was true the last time, to ask less. */
+/* Guesses who holds a key and why they see all, from the last time, to ask less. */
 #ifndef AUTHENTIK_GUESS_H
 #define AUTHENTIK_GUESS_H
 
@@ -12,8 +12,9 @@
 enum { GUESS_SETS = 8192, GUESS_WAYS = 4, GUESS_USES = 4096 };
 
 /*
- * A guess decides nothing: it goes along with the question, the database says whether it is still true, and
- * where it is not, the same question is asked in full. No answer and no key is kept, only a key's hash.
+ * A guess decides nothing: it goes along with the question, the database says whether it is still
+ * true, and where it is not, the same question is asked in full. No answer and no key is kept,
+ * only a key's hash.
  */
 struct guess {
 	uint64_t hash; /* of the key; 0: none */
@@ -32,8 +33,9 @@ struct guess_table {
 };
 
 /*
- * What is guessed of the inquiry's key, or NULL; valid until the next learning. Every GUESS_USES-th time nothing is
- * guessed, so that one who has become a superuser by a group of their own is found out.
+ * What is guessed of the inquiry's key, or NULL; valid until the next learning. Every
+ * GUESS_USES-th time nothing is guessed, so that one who has become a superuser by a group of
+ * their own is found out.
  */
 const struct guess *guess_find(struct guess_table *table, const struct inquiry *inquiry);
 
@@ -42,8 +44,8 @@ void guess_learn_superuser(
     struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by);
 
 /*
- * The rights of the inquiry's user had to be asked for; superuser_by is the group that was found to be why
- * they may see all, or nil: what the inquiry named stays the guess then.
+ * The rights of the inquiry's user had to be asked for; superuser_by is the group that was found
+ * to be why they may see all, or nil: what the inquiry named stays the guess then.
  */
 void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry,
     const uuid_t superuser_by, bool access_token);

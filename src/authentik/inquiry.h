@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is asked of authentik's tables: the statements, and a question with the values that they need. */
+/* A question to authentik's tables, with the values that the statements need. */
 #ifndef AUTHENTIK_INQUIRY_H
 #define AUTHENTIK_INQUIRY_H
 
@@ -7,7 +7,10 @@
 
 #include <uuid/uuid.h>
 
-/* The places of the statements in the set (catalogue.c), in the order in which a batch sends them. */
+/*
+ * The places of the statements in the set (catalogue.c), in the order in which a batch sends
+ * them.
+ */
 enum {
 	STATEMENT_FACTS,
 	STATEMENT_CALLER,

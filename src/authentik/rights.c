@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What users may see: each user once, with the range of the policies that are asked about for them. */
+/* What users may see: each user once, with the objects asked about for them. */
 #include "authentik/rights.h"
 
 #include "authentik/facts.h"

@@ -8,8 +8,9 @@
 #include <string.h>
 
 /*
- * data[0 .. length) is written, data[length .. capacity) is free; data is NULL while capacity is 0.
- * All zero is an empty buffer. Once failed is set (no memory), appending does nothing until buffer_clear.
+ * data[0 .. length) is written, data[length .. capacity) is free; data is NULL while capacity is
+ * 0. All zero is an empty buffer. Once failed is set (no memory), appending does nothing until
+ * buffer_clear.
  */
 struct buffer {
 	unsigned char *data;
@@ -49,7 +50,10 @@ void buffer_free(struct buffer *buffer);
 /* Lends an empty buffer without storage some from the pool, if the pool has any. */
 void buffer_borrow(struct buffer *buffer, struct buffer_pool *pool);
 
-/* Empties the buffer and hands its storage to the pool; storage over BUFFER_POOL_LARGEST is freed. */
+/*
+ * Empties the buffer and hands its storage to the pool; storage over BUFFER_POOL_LARGEST is
+ * freed.
+ */
 void buffer_return(struct buffer *buffer, struct buffer_pool *pool);
 
 /* Frees what the pool holds. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Links structs into queues: a doubly linked ring through a node inside each struct, so queueing allocates
- * nothing. */
+/* Links structs into rings through a node in each, so queueing allocates nothing. */
 #ifndef BASE_LIST_H
 #define BASE_LIST_H
 

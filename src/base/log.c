@@ -31,7 +31,10 @@ void log_set_level(enum log_level level)
 	threshold = level;
 }
 
-/* The length of the character that text starts with; 0 where it is none of UTF-8 (RFC 3629, section 4). */
+/*
+ * The length of the character that text starts with; 0 where it is none of UTF-8 (RFC 3629,
+ * section 4).
+ */
 static size_t utf8_length(const char *text)
 {
 	static const struct {
@@ -62,7 +65,10 @@ static bool is_control(const char *character)
 	return *byte < 0x20 || *byte == 0x7f || (*byte == 0xc2 && byte[1] < 0xa0);
 }
 
-/* One token: white space, a character, or an escaped byte. Moves *from behind it and returns its length. */
+/*
+ * One token: white space, a character, or an escaped byte. Moves *from behind it and returns its
+ * length.
+ */
 static size_t take_token(char token[5], const char **from)
 {
 	size_t length = strspn(*from, white_space);
@@ -127,8 +133,10 @@ static size_t prefix(char *to, enum log_level level)
 			    now.tv_nsec / 1000000, log_level_names[level], (int)getpid());
 }
 
-/* Whoever reads standard error may have stopped, and must not stop us: what has no room is lost. The
- * descriptor is shared with other programs, so it cannot be made non-blocking. */
+/*
+ * Whoever reads standard error may have stopped, and must not stop us: what has no room is lost.
+ * The descriptor is shared with other programs, so it cannot be made non-blocking.
+ */
 static bool write_message(enum log_level level, const char *message, bool cut)
 {
 	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes one line an event to standard error: time, level, pid, what was being done, why it failed. */
+/* Writes one line an event to standard error: time, level, pid, what happened. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -15,18 +15,18 @@ extern const char *const log_level_names[];
 void log_set_level(enum log_level level);
 
 /*
- * What a line shows of a message, into to (room bytes, at least 3), without a NUL; returns its length. Valid
- * UTF-8 passes; control characters (C0, DEL, C1) and bytes that are no UTF-8 become \xHH each; white space is
- * one space, and none at the ends. Where room is too small, or the message was cut before, it ends in "...",
- * never within a character or an escape. Pure.
+ * What a line shows of a message, into to (room bytes, at least 3), without a NUL; returns its
+ * length. Valid UTF-8 passes; control characters (C0, DEL, C1) and bytes that are no UTF-8 become
+ * \xHH each; white space is one space, and none at the ends. Where room is too small, or the
+ * message was cut before, it ends in "...", never within a character or an escape. Pure.
  */
 size_t log_format(char *to, size_t room, const char *message, bool cut);
 
 /*
- * Writes a line: time, level, pid, and the message as log_format shows it, so an event never spans two lines;
- * with its newline a line has at most PIPE_BUF (4,096) bytes. None of them waits: a line that standard error
- * does not take at once is lost, and the next one that it takes says how many were. May be called from any
- * thread.
+ * Writes a line: time, level, pid, and the message as log_format shows it, so an event never
+ * spans two lines; with its newline a line has at most PIPE_BUF (4,096) bytes. None of them
+ * waits: a line that standard error does not take at once is lost, and the next one that it takes
+ * says how many were. May be called from any thread.
  */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

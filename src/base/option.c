@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fills a struct, row by row of a table, from defaults, a file, the environment and argv. */
+/* Fills a struct, a row at a time, from defaults, file, environment and argv. */
 #include "base/option.h"
 
 #include <assert.h>
@@ -156,7 +156,10 @@ static bool load_file(struct option_loader *loader, const char *path)
 	return good;
 }
 
-/* The value of the variable of that name in capitals, which is left in place (size bytes), or NULL. */
+/*
+ * The value of the variable of that name in capitals, which is left in place (size bytes), or
+ * NULL.
+ */
 static const char *find_variable(
     const struct option_set *set, const char *name, char *place, size_t size)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Fills a struct, row by row of a table, from defaults, a file, the environment and argv. */
+/* Fills a struct, a row at a time, from defaults, file, environment and argv. */
 #ifndef BASE_OPTION_H
 #define BASE_OPTION_H
 
@@ -53,9 +53,10 @@ struct option_loader {
 };
 
 /*
- * Fills the values from the defaults, then the file, then the environment, then argv; with argc 0, argv is
- * not looked at. False with a sentence in error that names the place and the fault: an unknown name in the
- * file or in argv, a value that has not its form, no memory. In every case option_free is due.
+ * Fills the values from the defaults, then the file, then the environment, then argv; with argc
+ * 0, argv is not looked at. False with a sentence in error that names the place and the fault: an
+ * unknown name in the file or in argv, a value that has not its form, no memory. In every case
+ * option_free is due.
  */
 bool option_load(struct option_loader *loader, int argc, char **argv);
 

@@ -6,8 +6,10 @@
 #include <string.h>
 #include <strings.h>
 
-/* Eight bytes at a time: in each byte the top bit tells whether it is below 0x20, or 0x7f, and no top bit was
- * there. */
+/*
+ * Eight bytes at a time: in each byte the top bit tells whether it is below 0x20, or 0x7f, and no
+ * top bit was there.
+ */
 static bool word_has_control(const char *text)
 {
 	const uint64_t ones = 0x0101010101010101, tops = 0x80 * ones;
@@ -50,7 +52,9 @@ struct slice slice_trim(struct slice slice)
 	return slice;
 }
 
-/* Cuts what stands before the separator off the front of *rest; all of it, and no rest, where there is none.
+/*
+ * Cuts what stands before the separator off the front of *rest; all of it, and no rest, where
+ * there is none.
  */
 struct slice slice_cut(struct slice *rest, char separator)
 {

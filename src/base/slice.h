@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A piece of somebody else's bytes; text is NULL where there is none, which is not the same as an empty one.
+/*
+ * A piece of somebody else's bytes; text is NULL where there is none, which is not the same as an
+ * empty one.
  */
 struct slice {
 	const char *text;
@@ -45,13 +47,16 @@ bool slice_has_control(struct slice slice, bool tab_allowed);
 /* What is left without the spaces and tabs at both ends. */
 struct slice slice_trim(struct slice slice);
 
-/* Cuts what stands before the separator off the front of *rest: all of it, and no rest, where there is none.
+/*
+ * Cuts what stands before the separator off the front of *rest: all of it, and no rest, where
+ * there is none.
  */
 struct slice slice_cut(struct slice *rest, char separator);
 
 /*
- * Percent-decodes once (RFC 3986, section 2.1); a bad "%zz" stands for itself. Returns the slice itself where
- * nothing is encoded, else the bytes written into to, which has room for slice.length.
+ * Percent-decodes once (RFC 3986, section 2.1); a bad "%zz" stands for itself. Returns the slice
+ * itself where nothing is encoded, else the bytes written into to, which has room for
+ * slice.length.
  */
 struct slice slice_decode(struct slice slice, char *to);
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Marks a large array that is always written before it is read: the build's -ftrivial-auto-var-init=zero
- * leaves it. */
+/* Marks a large array that is written before it is read: zeroing leaves it. */
 #ifndef BASE_UNINITIALIZED_H
 #define BASE_UNINITIALIZED_H
 

@@ -22,8 +22,8 @@ struct value_kind {
 extern const struct value_kind value_text, value_count, value_mode, value_duration, value_size;
 
 /*
- * Reads a number or a choice into *number; a duration is milliseconds, a size bytes. False where the text has
- * not its form, or the number does not fit.
+ * Reads a number or a choice into *number; a duration is milliseconds, a size bytes. False where
+ * the text has not its form, or the number does not fit.
  */
 bool value_parse(const struct value_kind *kind, const char *text, uint64_t *number);
 

@@ -104,10 +104,10 @@ static enum use use_parameters(struct framing *framing, const struct record *rec
 	if (framing->phase != FRAMING_PARAMETERS)
 		return REFUSE;
 	if (framing->parameters.length + record->content_length > PARAMETERS_MAX_SIZE) {
-		framing->refused = PARAMETERS_TOO_LARGE;
+		framing->parameters_status = PARAMETERS_TOO_LARGE;
 		framing_forget(framing);
 	}
-	return framing->refused && record->content_length ? IGNORE : WHOLE;
+	return framing->parameters_status && record->content_length ? IGNORE : WHOLE;
 }
 
 static enum use use_of(struct framing *framing, const struct record *record)
@@ -179,9 +179,10 @@ enum parameters_status framing_parse(
 {
 	assert(framing->phase == FRAMING_BODY);
 	*count = 0;
-	return framing->refused ? framing->refused
-				: record_parse_parameters(framing->parameters.data,
-				      framing->parameters.length, pairs, PARAMETERS_MAX, count);
+	return framing->parameters_status
+		   ? framing->parameters_status
+		   : record_parse_parameters(framing->parameters.data, framing->parameters.length,
+			 pairs, PARAMETERS_MAX, count);
 }
 
 void framing_forget(struct framing *framing)
@@ -192,6 +193,6 @@ void framing_forget(struct framing *framing)
 void framing_close(struct framing *framing)
 {
 	framing->phase = FRAMING_NONE;
-	framing->refused = PARAMETERS_GOOD;
+	framing->parameters_status = PARAMETERS_GOOD;
 	framing_forget(framing);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes into what happens to the one request of a connection, as FastCGI 1.0 has it; pure. */
+/* Bytes into what happens to a connection's one request (FastCGI 1.0); pure. */
 #ifndef FASTCGI_FRAMING_H
 #define FASTCGI_FRAMING_H
 
@@ -34,8 +34,9 @@ struct framing_limits {
 };
 
 /*
- * Owned by the connection, which sets limits and pool; all else zero is a connection without a request.
- * skip bytes are still to come that nobody needs. parameters is empty but in FRAMING_PARAMETERS.
+ * Owned by the connection, which sets limits and pool; all else zero is a connection without a
+ * request. skip bytes are still to come that nobody needs. parameters is empty but in
+ * FRAMING_PARAMETERS.
  */
 struct framing {
 	const struct framing_limits *limits;
@@ -44,21 +45,23 @@ struct framing {
 	unsigned id; /* of the open request */
 	bool keep;   /* its FCGI_KEEP_CONN */
 	size_t skip;
-	enum parameters_status refused; /* why its parameters are not kept */
+	enum parameters_status parameters_status; /* why its parameters are not kept */
 	struct buffer parameters;
 	const char *fault;
 };
 
 /*
- * Acts on the first record in bytes, or on the rest of one that is skipped. Returns what that means, and in
- * *taken how many bytes are done with: 0 where more must come, or nothing may. What the protocol itself
- * answers is appended to out.
+ * Acts on the first record in bytes, or on the rest of one that is skipped. Returns what that
+ * means, and in *taken how many bytes are done with: 0 where more must come, or nothing may. What
+ * the protocol itself answers is appended to out.
  */
 enum framing_event framing_take(struct framing *framing, const unsigned char *bytes, size_t length,
     size_t *taken, struct buffer *out);
 
-/* Reads the parameters that are complete into at most PARAMETERS_MAX pairs, which point into framing until
- * framing_forget. */
+/*
+ * Reads the parameters that are complete into at most PARAMETERS_MAX pairs, which point into
+ * framing until framing_forget.
+ */
 enum parameters_status framing_parse(
     const struct framing *framing, struct parameter *pairs, size_t *count);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens the listening socket: a unix socket with mode and group, TCP, systemd's, or descriptor 0. */
+/* Opens the listening socket: unix with mode and group, TCP, systemd's. */
 #include "fastcgi/listener.h"
 
 #include <errno.h>

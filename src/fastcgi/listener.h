@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens the listening socket: a unix socket with mode and group, TCP, systemd's, or descriptor 0. */
+/* Opens the listening socket: unix with mode and group, TCP, systemd's. */
 #ifndef FASTCGI_LISTENER_H
 #define FASTCGI_LISTENER_H
 
@@ -9,19 +9,22 @@
 #include <stddef.h>
 
 /*
- * Opens the socket that settings->listen names and returns its descriptor, close-on-exec and non-blocking, or
- * -1 with a sentence in error (size bytes). A left-over unix socket is replaced only if nobody answers on it;
- * the socket is bound under umask 0177, then gets its group and its mode.
+ * Opens the socket that settings->listen names and returns its descriptor, close-on-exec and
+ * non-blocking, or -1 with a sentence in error (size bytes). A left-over unix socket is replaced
+ * only if nobody answers on it; the socket is bound under umask 0177, then gets its group and its
+ * mode.
  */
 int listener_open(const struct settings *settings, char *error, size_t size);
 
-/* Does systemd hand over a socket (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at least 1)?
+/*
+ * Does systemd hand over a socket (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at
+ * least 1)?
  */
 bool listener_is_inherited(void);
 
 /*
- * The first descriptor that systemd hands over, close-on-exec and non-blocking, or -1 with a sentence in
- * error (size bytes).
+ * The first descriptor that systemd hands over, close-on-exec and non-blocking, or -1 with a
+ * sentence in error (size bytes).
  */
 int listener_inherit(char *error, size_t size);
 

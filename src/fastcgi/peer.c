@@ -95,7 +95,10 @@ void peer_close(struct peer *peer, const char *reason)
 	peers->closed(peers);
 }
 
-/* The state that follows from what is open and what has come; set once all that came has been acted on. */
+/*
+ * The state that follows from what is open and what has come; set once all that came has been
+ * acted on.
+ */
 static void settle(struct peer *peer)
 {
 	enum peer_state state = PEER_IDLE;
@@ -128,7 +131,10 @@ static void all_sent(struct peer *peer)
 	set_state(peer, PEER_LINGERING);
 }
 
-/* Sends what the peer takes now. Returns false where it took not all, or the connection is closed. */
+/*
+ * Sends what the peer takes now. Returns false where it took not all, or the connection is
+ * closed.
+ */
 static bool send_out(struct peer *peer)
 {
 	while (peer->sent < peer->out.length) {
@@ -163,7 +169,10 @@ static void flush(struct peer *peer)
 	}
 }
 
-/* Sends what was appended to out since it had that length, or leaves it where something waits already. */
+/*
+ * Sends what was appended to out since it had that length, or leaves it where something waits
+ * already.
+ */
 static void send_since(struct peer *peer, size_t length)
 {
 	peer->peers->unsent += peer->out.length - length;
@@ -291,8 +300,10 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 	}
 }
 
-/* Acts on bytes until no whole record is left, a reply blocks, or nothing more is wanted. Returns how many
- * are done with. */
+/*
+ * Acts on bytes until no whole record is left, a reply blocks, or nothing more is wanted. Returns
+ * how many are done with.
+ */
 static size_t act_on(struct peer *peer, const unsigned char *bytes, size_t length)
 {
 	enum framing_event event = FRAMING_NOTHING;

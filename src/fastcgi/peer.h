@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection of the web server on the loop: what it receives, the request open on it, how a reply leaves.
- */
+/* One connection of the web server on the loop, and the request open on it. */
 #ifndef FASTCGI_PEER_H
 #define FASTCGI_PEER_H
 
@@ -15,7 +14,10 @@
 #include <sys/uio.h>
 #include <uv.h>
 
-/* Each state but the last is a list that the connection is in; docs/design.md has the transitions. */
+/*
+ * Each state but the last is a list that the connection is in; docs/design.md has the
+ * transitions.
+ */
 enum peer_state {
 	PEER_IDLE,      /* no request open, not a byte of one received */
 	PEER_RECEIVING, /* a record or a request has begun and not ended */
@@ -65,20 +67,26 @@ struct peer {
 	size_t sent;
 };
 
-/* Takes the descriptor over, close-on-exec and non-blocking. False where there is no memory; it is closed
- * then. */
+/*
+ * Takes the descriptor over, close-on-exec and non-blocking. False where there is no memory; it
+ * is closed then.
+ */
 bool peer_open(struct peers *peers, int descriptor);
 
 /* Reads once, and acts on what came. */
 void peer_receive(struct peer *peer);
 
 /*
- * Answers the open request of a struct peer (see handler_reply), never in a call of the handler, and closes the
- * connection or makes it ready for the next request. The parts are copied as far as they cannot be sent at once.
+ * Answers the open request of a struct peer (see handler_reply), never in a call of the handler,
+ * and closes the connection or makes it ready for the next request. The parts are copied as far
+ * as they cannot be sent at once.
  */
 void peer_reply(void *client, const struct iovec *parts, int count);
 
-/* Closes the connection, cancels what is open on it, and says why in the log. Harmless on a closed one. */
+/*
+ * Closes the connection, cancels what is open on it, and says why in the log. Harmless on a
+ * closed one.
+ */
 void peer_close(struct peer *peer, const char *reason);
 
 #endif

@@ -16,7 +16,10 @@ enum {
 	RECORD_BEGIN_SIZE = 8 /* the content of FCGI_BEGIN_REQUEST */
 };
 
-/* A record's header; type is one of <fastcgi.h>'s FCGI_BEGIN_REQUEST ... FCGI_UNKNOWN_TYPE, or anything. */
+/*
+ * A record's header; type is one of <fastcgi.h>'s FCGI_BEGIN_REQUEST ... FCGI_UNKNOWN_TYPE, or
+ * anything.
+ */
 struct record {
 	unsigned type, id;
 	size_t content_length, padding_length; /* bytes */
@@ -28,15 +31,18 @@ struct record_begin {
 	bool keep_connection;
 };
 
-/* Reads a header (FastCGI 1.0, section 3.3). Returns false where its version is not FCGI_VERSION_1. */
+/*
+ * Reads a header (FastCGI 1.0, section 3.3). Returns false where its version is not
+ * FCGI_VERSION_1.
+ */
 bool record_decode(struct record *record, const unsigned char header[RECORD_HEADER_SIZE]);
 
 /* Reads the content of FCGI_BEGIN_REQUEST (section 5.1). */
 struct record_begin record_decode_begin(const unsigned char content[RECORD_BEGIN_SIZE]);
 
 /*
- * Reads name-value pairs (section 3.4) from length bytes into at most most pairs, and their number into
- * *count. On a status other than PARAMETERS_GOOD, *count is 0. Allocates nothing.
+ * Reads name-value pairs (section 3.4) from length bytes into at most most pairs, and their
+ * number into *count. On a status other than PARAMETERS_GOOD, *count is 0. Allocates nothing.
  */
 enum parameters_status record_parse_parameters(
     const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count);
@@ -49,8 +55,8 @@ void record_append(
     struct buffer *buffer, unsigned type, unsigned id, const void *content, size_t length);
 
 /*
- * Appends the stream type of request id: the bytes of the parts in as few records as they take, then the
- * empty record that ends a stream.
+ * Appends the stream type of request id: the bytes of the parts in as few records as they take,
+ * then the empty record that ends a stream.
  */
 void record_append_stream(
     struct buffer *buffer, unsigned type, unsigned id, const struct iovec *parts, int count);

@@ -34,7 +34,10 @@ static void on_closed(struct peers *peers)
 	update_listener(list_entry(peers, struct server, peers));
 }
 
-/* Without descriptors or memory the listener would be ready for ever: it rests until the next sweep. */
+/*
+ * Without descriptors or memory the listener would be ready for ever: it rests until the next
+ * sweep.
+ */
 static void rest(struct server *server, const char *reason)
 {
 	log_warning("accepting a connection: %s; trying again when one is closed", reason);
@@ -56,7 +59,10 @@ static bool accept_one(struct server *server)
 	return false;
 }
 
-/* One connection an event: the other workers take theirs, so that kept connections spread over all. */
+/*
+ * One connection an event: the other workers take theirs, so that kept connections spread over
+ * all.
+ */
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
 	struct server *server = poll->data;
@@ -126,8 +132,8 @@ size_t server_open(const struct server *server)
 }
 
 /*
- * What waits to be accepted is still served, and a request may be on its way to a connection that looks idle:
- * it is read once more before it is closed.
+ * What waits to be accepted is still served, and a request may be on its way to a connection that
+ * looks idle: it is read once more before it is closed.
  */
 void server_drain(struct server *server)
 {

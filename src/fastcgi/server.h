@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening socket and its connections: accepts, expires, drains, stops; without a blocking call. */
+/* The listening socket and its connections: accepts, expires, drains, stops. */
 #ifndef FASTCGI_SERVER_H
 #define FASTCGI_SERVER_H
 
@@ -15,8 +15,8 @@ struct server {
 };
 
 /*
- * Starts serving on a listening descriptor, which stays the caller's. The settings and the loop must outlive
- * the server. Returns 0 or libuv's error.
+ * Starts serving on a listening descriptor, which stays the caller's. The settings and the loop
+ * must outlive the server. Returns 0 or libuv's error.
  */
 int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
     int descriptor, const struct handler *handler);

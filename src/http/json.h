@@ -12,8 +12,8 @@
 enum { JSON_ARENA = 1024 }; /* bytes: yajl's two structs take 700 */
 
 /*
- * A generator, used for one value after the other. yajl takes its storage from the arena: yajl 2.1 writes through what
- * it did not get (src/yajl_buf.c, yajl_buf_alloc).
+ * A generator, used for one value after the other. yajl takes its storage from the arena: yajl
+ * 2.1 writes through what it did not get (src/yajl_buf.c, yajl_buf_alloc).
  */
 struct json {
 	yajl_gen generator;
@@ -26,9 +26,9 @@ struct json {
 void json_init(struct json *json);
 
 /*
- * Appends a string, or null where text.text is NULL. Without memory body->failed is set. What stands around it is the
- * caller's to append: through yajl's own maps the names alone would cost a tenth of a request's instructions (3,400 of
- * 35,300 counted).
+ * Appends a string, or null where text.text is NULL. Without memory body->failed is set. What
+ * stands around it is the caller's to append: through yajl's own maps the names alone would cost
+ * a tenth of a request's instructions (3,400 of 35,300 counted).
  */
 void json_string(struct json *json, struct buffer *body, struct slice text);
 

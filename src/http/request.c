@@ -6,8 +6,10 @@
 
 #include <string.h>
 
-/* The parameters that decide; each may come once only, but for Accept, whose fields make one list (RFC
- * 9110, 5.3). */
+/*
+ * The parameters that decide; each may come once only, but for Accept, whose fields make one list
+ * (RFC 9110, 5.3).
+ */
 enum {
 	REQUEST_METHOD,
 	REQUEST_URI,
@@ -58,7 +60,10 @@ static const char *sort_field(struct fields *fields, const struct parameter *par
 	return NULL;
 }
 
-/* Sorts the parameters that decide into *fields. Returns what is wrong with the first that is, or NULL. */
+/*
+ * Sorts the parameters that decide into *fields. Returns what is wrong with the first that is, or
+ * NULL.
+ */
 static const char *sort_fields(struct fields *fields)
 {
 	const char *first = NULL;
@@ -76,8 +81,10 @@ static const char *sort_fields(struct fields *fields)
 	return first;
 }
 
-/* The path's pieces, in order: of REQUEST_URI what stands before "?", else SCRIPT_NAME and PATH_INFO, decoded
- * already. */
+/*
+ * The path's pieces, in order: of REQUEST_URI what stands before "?", else SCRIPT_NAME and
+ * PATH_INFO, decoded already.
+ */
 struct path {
 	struct slice pieces[2];
 	bool decoded;
@@ -98,8 +105,10 @@ static struct path path_of(const struct fields *fields, struct slice *query)
 	return path;
 }
 
-/* A path of more than REQUEST_PATH_MAX bytes is refused as malformed. Makes it one piece, in joined where it
- * was two. */
+/*
+ * A path of more than REQUEST_PATH_MAX bytes is refused as malformed. Makes it one piece, in
+ * joined where it was two.
+ */
 static bool join_path(const struct path *path, char joined[REQUEST_PATH_MAX], struct slice *whole)
 {
 	size_t first = path->pieces[0].length, second = path->pieces[1].length;
@@ -115,7 +124,10 @@ static bool join_path(const struct path *path, char joined[REQUEST_PATH_MAX], st
 	return true;
 }
 
-/* A path on its way along a route; segments are decoded once, into scratch, which has room for them all. */
+/*
+ * A path on its way along a route; segments are decoded once, into scratch, which has room for
+ * them all.
+ */
 struct walk {
 	struct slice rest;
 	bool decoded; /* they are already */
@@ -231,7 +243,10 @@ static bool is_printable(struct slice slice)
 	return true;
 }
 
-/* authentik/api/authentication.py, validate_auth: the key is all that stands behind the first space. */
+/*
+ * authentik/api/authentication.py, validate_auth: the key is all that stands behind the first
+ * space.
+ */
 static enum status read_key(struct slice authorization, struct slice *key)
 {
 	struct slice scheme;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters into a struct request, or into the status that refuses it: all that is decided without a database; pure. */
+/* Parameters into a request, or into the status that refuses it; pure. */
 #ifndef HTTP_REQUEST_H
 #define HTTP_REQUEST_H
 
@@ -22,15 +22,18 @@ struct request_route {
 	const struct operation *operation; /* whoever made the table knows what that is */
 };
 
-/* The API's root, without a slash at its end, and its routes, which end with one without a pattern. */
+/*
+ * The API's root, without a slash at its end, and its routes, which end with one without a
+ * pattern.
+ */
 struct request_router {
 	const char *base_path;
 	const struct request_route *routes;
 };
 
 /*
- * What is asked. With status STATUS_OK, operation, key and object are what to do, for whom, and to what; else the
- * request is refused, and detail says more.
+ * What is asked. With status STATUS_OK, operation, key and object are what to do, for whom, and
+ * to what; else the request is refused, and detail says more.
  */
 struct request {
 	enum status status;
@@ -43,9 +46,9 @@ struct request {
 };
 
 /*
- * Reads a request from its parameters, in the order in which a request is checked: well formed, route, format,
- * Accept, method, form of Authorization, form of the UUID. A parameters_status other than PARAMETERS_GOOD is
- * malformed. The request's slices live as long as the parameters.
+ * Reads a request from its parameters, in the order in which a request is checked: well formed,
+ * route, format, Accept, method, form of Authorization, form of the UUID. A parameters_status
+ * other than PARAMETERS_GOOD is malformed. The request's slices live as long as the parameters.
  */
 void request_parse(struct request *request, enum parameters_status parameters_status,
     const struct parameter *parameters, size_t count, const struct request_router *router);

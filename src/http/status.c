@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every answer that a client can get: the table, the head and the body of an error made from it. */
+/* Every answer that a client can get: the table, and what is made from it. */
 #include "http/status.h"
 
 #include <assert.h>
@@ -35,7 +35,10 @@ const char *status_line(enum status status)
 	return rows[status].line;
 }
 
-/* The error's sentence: the row's text, with the request's own in it where the row leaves a place for it. */
+/*
+ * The error's sentence: the row's text, with the request's own in it where the row leaves a place
+ * for it.
+ */
 static void write_sentence(struct buffer *sentence, const struct row *row, struct slice own)
 {
 	buffer_append_text(sentence, row->text);
@@ -45,7 +48,10 @@ static void write_sentence(struct buffer *sentence, const struct row *row, struc
 	buffer_append_text(sentence, row->behind);
 }
 
-/* A property with what is wrong makes a ValidationError of the schema, all else is a GenericError. */
+/*
+ * A property with what is wrong makes a ValidationError of the schema, all else is a
+ * GenericError.
+ */
 void status_write_error(
     struct json *json, struct buffer *body, enum status status, const struct status_detail *detail)
 {
@@ -74,7 +80,10 @@ static char *write_length(char *at, size_t length)
 	return mempcpy(at, digits + first, sizeof(digits) - first);
 }
 
-/* Without printf, which would take as many instructions as the whole parsing of a request (900 counted). */
+/*
+ * Without printf, which would take as many instructions as the whole parsing of a request (900
+ * counted).
+ */
 size_t status_write_head(
     char head[STATUS_HEAD_MAX], enum status status, const char *allow, size_t content_length)
 {

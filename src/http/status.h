@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every answer that a client can get, one name each: its status line, header fields and text stand in one table. */
+/* Every answer that a client can get: status line, header fields, text; one table. */
 #ifndef HTTP_STATUS_H
 #define HTTP_STATUS_H
 
@@ -43,8 +43,9 @@ void status_write_error(
     struct json *json, struct buffer *body, enum status status, const struct status_detail *detail);
 
 /*
- * Writes the CGI response header (RFC 3875, section 6.3), up to the empty line, and returns its length.
- * content_length is the body's, or what it would be for GET; a 204 has none (RFC 9110, section 8.6).
+ * Writes the CGI response header (RFC 3875, section 6.3), up to the empty line, and returns its
+ * length. content_length is the body's, or what it would be for GET; a 204 has none (RFC 9110,
+ * section 8.6).
  */
 size_t status_write_head(
     char head[STATUS_HEAD_MAX], enum status status, const char *allow, size_t content_length);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Plain CGI (RFC 3875): one request from the environment, one response on standard output. */
+/* Plain CGI (RFC 3875): a request from the environment, a response on stdout. */
 #include "pool/cgi.h"
 
 #include "api/exchange.h"
@@ -125,7 +125,9 @@ int cgi_run(const struct settings *settings)
 	ask(&cgi, status, pairs, count);
 	while (!cgi.replied && uv_run(&cgi.loop, UV_RUN_DEFAULT) != 0)
 		;
-	/* What the loop still holds ends with the process: a thread may be connecting, and the client should
-	 * not wait. */
+	/*
+	 * What the loop still holds ends with the process: a thread may be connecting, and the
+	 * client should not wait.
+	 */
 	_exit(cgi.replied && !cgi.failed ? 0 : 1);
 }

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Only the table of watched descriptors grows by it, and libuv aborts without one (src/unix/core.c, maybe_resize). */
+/*
+ * Only the table of watched descriptors grows by it, and libuv aborts without one
+ * (src/unix/core.c, maybe_resize).
+ */
 static void *reallocate(void *block, size_t size)
 {
 	void *grown = realloc(block, size);

@@ -65,8 +65,10 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Should the supervisor die, its workers drain; one that died before the wish was heard shows as another
- * parent. */
+/*
+ * Should the supervisor die, its workers drain; one that died before the wish was heard shows as
+ * another parent.
+ */
 static void run_worker(struct supervisor *supervisor, pid_t parent)
 {
 	int code;
@@ -102,7 +104,10 @@ static void start_due(struct supervisor *supervisor)
 			start_worker(supervisor, &supervisor->seats[i]);
 }
 
-/* A worker that served a while is replaced at once, one that dies young after a delay that doubles. */
+/*
+ * A worker that served a while is replaced at once, one that dies young after a delay that
+ * doubles.
+ */
 static void plan_successor(struct seat *seat)
 {
 	long now = now_ms();
@@ -161,7 +166,9 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 	signal_all(supervisor, at_once ? SIGINT : SIGTERM);
 }
 
-/* A process in an uninterruptible call dies only after that: it is not waited for in a busy loop. */
+/*
+ * A process in an uninterruptible call dies only after that: it is not waited for in a busy loop.
+ */
 static void kill_rest(struct supervisor *supervisor)
 {
 	signal_all(supervisor, SIGKILL);

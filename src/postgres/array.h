@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One-dimensional arrays without NULLs in PostgreSQL's binary format, as array_recv reads it. */
+/* Arrays in PostgreSQL's binary format, without NULLs, as array_recv reads them. */
 #ifndef POSTGRES_ARRAY_H
 #define POSTGRES_ARRAY_H
 
@@ -10,7 +10,9 @@
 /* The elements' types, by their object identifiers in PostgreSQL's pg_type.dat. */
 enum array_type { ARRAY_BOOL = 16, ARRAY_INT4 = 23, ARRAY_TEXT = 25, ARRAY_UUID = 2950 };
 
-/* Empties the buffer and starts an array of count elements, each of which is then to be appended. */
+/*
+ * Empties the buffer and starts an array of count elements, each of which is then to be appended.
+ */
 void array_start(struct buffer *buffer, enum array_type type, unsigned count);
 
 /* Appends one element, in its type's binary format. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Many questions, few statements, one Sync: composes a batch, reads its results, hands out its rows. */
+/* Many questions, few statements, one Sync: composes, reads, hands out rows. */
 #ifndef POSTGRES_BATCH_H
 #define POSTGRES_BATCH_H
 
@@ -16,8 +16,8 @@ struct batch_part;
 struct question;
 
 /*
- * A prepared statement that is asked about a list of distinct values at once. Each of its rows begins with n,
- * a value's place in that list, from 1; no value has more than one row.
+ * A prepared statement that is asked about a list of distinct values at once. Each of its rows
+ * begins with n, a value's place in that list, from 1; no value has more than one row.
  */
 struct statement {
 	const char *name;
@@ -25,7 +25,10 @@ struct statement {
 	bool complete; /* every value has a row */
 	/* Are both asked about the same value? */
 	bool (*same)(const struct question *a, const struct question *b);
-	/* Writes the parameters, in binary format, and returns their number; an empty one is NULL. */
+	/*
+	 * Writes the parameters, in binary format, and returns their number; an empty one is
+	 * NULL.
+	 */
 	int (*encode)(struct buffer *parameters, struct batch_part *part, const void *facts);
 };
 
@@ -51,8 +54,8 @@ enum question_state {
 };
 
 /*
- * A question, embedded in the struct of who asks. The asker sets the first group of fields; the rest is the
- * lane's and the batch's. answered is called exactly once for each question asked.
+ * A question, embedded in the struct of who asks. The asker sets the first group of fields; the
+ * rest is the lane's and the batch's. answered is called exactly once for each question asked.
  */
 struct question {
 	void (*answered)(struct question *question, const struct answer *answer);
@@ -100,8 +103,9 @@ void batch_init(struct batch *batch, const struct statement *const *set);
 void batch_add(struct batch *batch, struct question *question);
 
 /*
- * Hands the statements over their distinct values and one Sync to the connection, whose outgoing buffer takes
- * them; facts go to encode. False: the connection is not usable any more, or there is no memory.
+ * Hands the statements over their distinct values and one Sync to the connection, whose outgoing
+ * buffer takes them; facts go to encode. False: the connection is not usable any more, or there
+ * is no memory.
  */
 bool batch_send(struct batch *batch, PGconn *connection, const void *facts);
 
@@ -109,17 +113,23 @@ bool batch_send(struct batch *batch, PGconn *connection, const void *facts);
 enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
 
 /*
- * Takes the next thing that PQgetResult returned (NULL, too) and owns it. BATCH_COMPLETE at the Sync;
- * BATCH_BROKEN where the results do not fit the statements: the connection is to be dropped.
+ * Takes the next thing that PQgetResult returned (NULL, too) and owns it. BATCH_COMPLETE at the
+ * Sync; BATCH_BROKEN where the results do not fit the statements: the connection is to be
+ * dropped.
  */
 enum batch_progress batch_take(struct batch *batch, PGresult *result);
 
-/* The row of the statement at index that answers the question, and its result in *rows; -1 where there is
- * none. */
+/*
+ * The row of the statement at index that answers the question, and its result in *rows; -1 where
+ * there is none.
+ */
 int batch_row(const struct answer *answer, const struct question *question, unsigned index,
     const PGresult **rows);
 
-/* Empties the batch, and frees its results; keeps its buffers. Its members are the caller's to answer. */
+/*
+ * Empties the batch, and frees its results; keeps its buffers. Its members are the caller's to
+ * answer.
+ */
 void batch_clear(struct batch *batch);
 
 /* Frees its buffers, too. */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One PGconn in pipeline mode on the loop: opens it in another thread, watches it, opens it again when it is
- * lost. */
+/* One session on the loop: opened in a thread, watched, opened again when lost. */
 #include "postgres/connection.h"
 
 #include "base/log.h"
@@ -12,8 +11,9 @@
 enum { DELAY_FIRST_MS = 50, STEADY_MS = 1000 };
 
 /*
- * libpq looks up names and reads files when it connects, also in PQconnectStart: that must not hold up the loop. A
- * thread each time: libuv's own pool aborts where it cannot start one (src/threadpool.c, init_threads).
+ * libpq looks up names and reads files when it connects, also in PQconnectStart: that must not
+ * hold up the loop. A thread each time: libuv's own pool aborts where it cannot start one
+ * (src/threadpool.c, init_threads).
  */
 struct connection_opening {
 	uv_async_t done;
@@ -44,7 +44,9 @@ static void set_state(struct connection *connection, enum connection_state state
 	connection->state = state;
 }
 
-/* What has come before the end of a connection is read, too: answers, and why the server ends it. */
+/*
+ * What has come before the end of a connection is read, too: answers, and why the server ends it.
+ */
 static void consume(struct connection *connection)
 {
 	bool good = PQconsumeInput(connection->session.pg);
@@ -253,7 +255,9 @@ static void on_poll_closed(uv_handle_t *handle)
 	free(handle);
 }
 
-/* uv_close comes before the descriptor's close: the other way round its next owner would go deaf. */
+/*
+ * uv_close comes before the descriptor's close: the other way round its next owner would go deaf.
+ */
 static void finish(struct connection *connection)
 {
 	uv_close((uv_handle_t *)connection->poll, on_poll_closed);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One PGconn in pipeline mode on the loop: opens it in another thread, watches it, opens it again when it is
- * lost. */
+/* One session on the loop: opened in a thread, watched, opened again when lost. */
 #ifndef POSTGRES_CONNECTION_H
 #define POSTGRES_CONNECTION_H
 
@@ -55,22 +54,31 @@ void connection_start(struct connection *connection, uv_loop_t *loop,
     const struct settings *settings, const struct session_kind *kind,
     const struct connection_events *events, void *owner);
 
-/* Hands a batch to a ready connection; connection_flush sends it. False: the connection is lost, lost was called. */
+/*
+ * Hands a batch to a ready connection; connection_flush sends it. False: the connection is lost,
+ * lost was called.
+ */
 bool connection_send(struct connection *connection, struct batch *batch);
 
-/* Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May call lost. */
+/*
+ * Sends what libpq holds, as far as the server takes it, and the rest as soon as it does. May
+ * call lost.
+ */
 void connection_flush(struct connection *connection);
 
 /*
- * The next thing that PQgetResult has, NULL too, for batch_take. False where more must come first, or the connection
- * is not ready.
+ * The next thing that PQgetResult has, NULL too, for batch_take. False where more must come
+ * first, or the connection is not ready.
  */
 bool connection_next(struct connection *connection, PGresult **result);
 
 /* Is a ready connection known to be broken, though what it has received can still be read? */
 bool connection_is_broken(const struct connection *connection);
 
-/* Drops a ready connection, logs why, calls lost, and opens another one. Harmless where it is not ready. */
+/*
+ * Drops a ready connection, logs why, calls lost, and opens another one. Harmless where it is not
+ * ready.
+ */
 void connection_lose(struct connection *connection, enum connection_loss loss, const char *reason);
 
 /* The same for a connection that is broken, with libpq's own reason. */
@@ -79,7 +87,10 @@ void connection_break(struct connection *connection);
 /* Makes a next try that is still to come now: a sign was seen that the server is back. */
 void connection_hurry(struct connection *connection);
 
-/* Closes all, without a call of lost; a thread that is still opening is left to finish on its own. */
+/*
+ * Closes all, without a call of lost; a thread that is still opening is left to finish on its
+ * own.
+ */
 void connection_stop(struct connection *connection);
 
 #endif

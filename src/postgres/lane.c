@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue of questions before one connection: gathers them into batches, and gives each exactly one answer. */
+/* A queue before one connection: gathers questions into batches, answers each once. */
 #include "postgres/lane.h"
 
 #include "base/log.h"
@@ -93,7 +93,9 @@ static unsigned take_members(struct batch *batch, struct question *members[BATCH
 	return count;
 }
 
-/* Puts a member that may be asked once more back in front of the queue, and answers it otherwise. */
+/*
+ * Puts a member that may be asked once more back in front of the queue, and answers it otherwise.
+ */
 static void ask_once_more(
     struct lane *lane, struct question *question, const struct sqlstate *error, uint64_t earliest)
 {
@@ -302,7 +304,10 @@ static bool send_batch(struct lane *lane)
 	return connection_send(&lane->connection, batch);
 }
 
-/* The end of a turn of the loop: everything that asked in it goes out together, or is told that it cannot. */
+/*
+ * The end of a turn of the loop: everything that asked in it goes out together, or is told that
+ * it cannot.
+ */
 static void on_turn(uv_prepare_t *turn)
 {
 	struct lane *lane = turn->data;

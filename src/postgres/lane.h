@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A queue of questions before one connection: gathers them into batches, and gives each exactly one answer. */
+/* A queue before one connection: gathers questions into batches, answers each once. */
 #ifndef POSTGRES_LANE_H
 #define POSTGRES_LANE_H
 
@@ -31,21 +31,22 @@ struct lane {
 };
 
 /*
- * Starts a lane of the kind that queues at most most questions. When its connection is ready, follower (or NULL) tries
- * its own at once. Settings and loop must outlive it.
+ * Starts a lane of the kind that queues at most most questions. When its connection is ready,
+ * follower (or NULL) tries its own at once. Settings and loop must outlive it.
  */
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
     const struct session_kind *kind, unsigned most, struct lane *follower);
 
 /*
- * Asks a question, which stays the asker's and must stay in place until it is answered; its answered is called exactly
- * once, always after this has returned. It goes out at the end of this turn of the loop, with all others that wait.
+ * Asks a question, which stays the asker's and must stay in place until it is answered; its
+ * answered is called exactly once, always after this has returned. It goes out at the end of this
+ * turn of the loop, with all others that wait.
  */
 void lane_ask(struct lane *lane, struct question *question);
 
 /*
- * Nobody needs the answer any more. True where the question was still waiting and will not be answered; false where it
- * is out, and answered will still be called.
+ * Nobody needs the answer any more. True where the question was still waiting and will not be
+ * answered; false where it is out, and answered will still be called.
  */
 bool lane_withdraw(struct lane *lane, struct question *question);
 

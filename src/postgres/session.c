@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens one session that is ready for our statements: connected, set up, checked, prepared. */
+/* Opens a session: connected, set up, checked, prepared. The only code that blocks. */
 #include "postgres/session.h"
 
 #include "base/log.h"
@@ -37,7 +37,9 @@ static long now_ms(void)
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Waits until a result can be read without blocking. False at the deadline or where the connection is lost.
+/*
+ * Waits until a result can be read without blocking. False at the deadline or where the
+ * connection is lost.
  */
 static bool await(PGconn *connection, long deadline)
 {
@@ -54,7 +56,10 @@ static bool await(PGconn *connection, long deadline)
 	return true;
 }
 
-/* Runs statements and returns the last result, or NULL with a fault that says what was being done. */
+/*
+ * Runs statements and returns the last result, or NULL with a fault that says what was being
+ * done.
+ */
 static PGresult *run(struct session *session, const char *sql, long deadline, const char *doing)
 {
 	PGresult *result = NULL, *next;
@@ -74,7 +79,10 @@ static PGresult *run(struct session *session, const char *sql, long deadline, co
 	return NULL;
 }
 
-/* Does the connection string name a service? One that cannot be parsed is for PQconnectdb to blame. */
+/*
+ * Does the connection string name a service? One that cannot be parsed is for PQconnectdb to
+ * blame.
+ */
 static bool names_service(const char *database)
 {
 	PQconninfoOption *options = PQconninfoParse(database, NULL);
@@ -87,8 +95,9 @@ static bool names_service(const char *database)
 }
 
 /*
- * A belt for a network that goes silent, weaker than what the user's connection string or environment says.
- * It would be stronger than a service file, so who names a service has all of it there.
+ * A belt for a network that goes silent, weaker than what the user's connection string or
+ * environment says. It would be stronger than a service file, so who names a service has all of
+ * it there.
  */
 static size_t add_defaults(
     const char **names, const char **values, const struct settings *settings, char *timeout)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens one session that is ready for our statements: connected, set up, checked, prepared. The only code
- * that blocks. */
+/* Opens a session: connected, set up, checked, prepared. The only code that blocks. */
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
 
@@ -14,9 +13,9 @@
 enum { SESSION_FACTS_MAX = 16 };
 
 /*
- * What a session is for, from whoever knows the tables; one constant each. The facts are what a session has
- * to know of the database besides its tables: read_facts reads them from the answer to the first statement of
- * the set, and all else may depend on them.
+ * What a session is for, from whoever knows the tables; one constant each. The facts are what a
+ * session has to know of the database besides its tables: read_facts reads them from the answer
+ * to the first statement of the set, and all else may depend on them.
  */
 struct session_kind {
 	const char *name;                   /* for the log */
@@ -44,9 +43,9 @@ struct session {
 };
 
 /*
- * Opens a session of the kind. Blocks, at most about connect_timeout for each host and as long again for
- * the set-up, so a loop calls it from another thread. The connection is in pipeline mode and non-blocking;
- * whoever holds the session finishes it with PQfinish.
+ * Opens a session of the kind. Blocks, at most about connect_timeout for each host and as long
+ * again for the set-up, so a loop calls it from another thread. The connection is in pipeline
+ * mode and non-blocking; whoever holds the session finishes it with PQfinish.
  */
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * One by one only where one member's data can be the cause: elsewhere that would multiply every failure by the size of
- * the batch.
+ * One by one only where one member's data can be the cause: elsewhere that would multiply every
+ * failure by the size of the batch.
  */
 /* clang-format off */
 static const struct sqlstate rows[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an error of PostgreSQL means for the questions of its batch and for the connection: one table. */
+/* What an error of PostgreSQL means for its batch and its connection: one table. */
 #ifndef POSTGRES_SQLSTATE_H
 #define POSTGRES_SQLSTATE_H
 
@@ -18,7 +18,10 @@ struct sqlstate {
 	const char *reopen; /* why the connection is to be opened anew; NULL: it is not */
 };
 
-/* The row of a code; an empty one is that of a connection which was lost without a word. Never NULL. */
+/*
+ * The row of a code; an empty one is that of a connection which was lost without a word. Never
+ * NULL.
+ */
 const struct sqlstate *sqlstate_find(const char *code);
 
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The baseline of the benchmark: libfcgi with threads, each with a blocking libpq connection, the same
- * statements. */
+/* The benchmark's baseline: libfcgi's threads and blocking libpq. */
 #include "authentik/statements.h"
 
 #include <fcgiapp.h>
@@ -32,7 +31,9 @@ static PGconn *open_connection(void)
 	return connection;
 }
 
-/* caller.sql is told of the group that makes the benchmark's users superusers: our workers learn that, too.
+/*
+ * caller.sql is told of the group that makes the benchmark's users superusers: our workers learn
+ * that, too.
  */
 static PGresult *ask(PGconn *connection, const char *statement, int parameters, const char *value)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The no-op of the benchmark: our FastCGI server with a constant answer, no request parsed, no database
- * asked. */
+/* The benchmark's no-op: our FastCGI server, a constant answer, no database. */
 #include "fastcgi/listener.h"
 #include "fastcgi/server.h"
 
@@ -50,7 +49,10 @@ static void on_signal(uv_signal_t *handle, int number)
 	exit(0);
 }
 
-/* Usage: noop --listen=ADDRESS; the environment variable NOOP_BODY_SIZE is the size of the answer's body. */
+/*
+ * Usage: noop --listen=ADDRESS; the environment variable NOOP_BODY_SIZE is the size of the
+ * answer's body.
+ */
 int main(int argc, char **argv)
 {
 	static struct server server;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded, lets one allocation fail: the one whose number FAIL_MALLOC names, counted from main on. */
+/* Preloaded, lets one allocation fail: FAIL_MALLOC is its number from main on. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>

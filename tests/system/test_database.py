@@ -304,9 +304,30 @@ def test_role_sql_may_run_again_and_with_a_password_and_schema(own, start_worker
     assert serves(start_workers(own, schema="tenant"))
 
 
+def needed():
+    """The list of that name in role.sql, as text."""
+    text = (servers.ROOT / "sql" / "role.sql").read_text()
+    return "".join(re.search(r"^-- needed.*?\n(.*?)^-- end of needed$", text, re.S | re.M).groups())
+
+
+def needed_columns():
+    return {(table, column) for table, columns in re.findall(r"\('(\w+)', '([\w, ]+)'\)", needed()) for column in columns.split(", ")}
+
+
+def test_the_role_may_select_the_needed_columns_and_no_others(own):
+    granted = own.run("select table_name, column_name from information_schema.column_privileges"
+                      " where grantee = 'event_matcher' and privilege_type = 'SELECT'")
+    assert set(granted) == needed_columns() and len(granted) > 40
+
+
+def test_schema_sql_makes_every_column_that_is_needed(own):
+    there = own.run("select table_name, column_name from information_schema.columns where table_schema = 'public'")
+    assert needed_columns() <= set(there)
+
+
 def test_the_statements_run_in_psql(own):
     for path in sorted((servers.ROOT / "sql" / "statements").glob("*.sql")):
-        own.server.load(path, own.name)
+        own.server.load(path, own.name, "-v", "needed=" + needed())
 
 
 def test_index_sql_makes_an_index_that_the_lookup_of_tokens_uses(own):

@@ -21,7 +21,8 @@ def name_of(path):
 
 def home(path):
     """Its folder; a file that stands directly in src/ is its own."""
-    return path.parent.name if path.parent.name in ORDER else path.stem
+    parts = path.relative_to(ROOT / "src").parts
+    return parts[0] if len(parts) > 1 else path.stem
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each answer leads to its verdict or to the next step, and what was learnt shortens the way the next time. */
+/* Each answer leads to its verdict or next step; what was learnt shortens the way. */
 #include "api/access.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Equal values are asked about once, each row finds its askers, and what does not fit is refused. */
+/* Equal values are asked once; each row finds its askers; misfits are refused. */
 #include "postgres/batch.h"
 
 #include "sample_rows.h"

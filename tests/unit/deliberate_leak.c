@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Leaks on purpose, outside make check: scripts/test proves with it that a leak in a Criterion test is
- * noticed. */
+/* Proves that a leak would be seen. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Proves that a guess is about the very key, that the last word counts, and that doubt comes back. */
+/* A guess is about the very key, the last word counts, and doubt comes back. */
 #include "authentik/guess.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The listening socket: addresses that can be listened on, mode and group, and what may not be replaced. */
+/* A socket is opened as it was named, or refused with what is wrong. */
 #include "fastcgi/listener.h"
 
 #include <criterion/criterion.h>

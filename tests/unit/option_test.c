@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The option table's mechanism, on a table of no program: the order of the sources, types, and every mistake.
- */
+/* Rows are filled from each place, and what does not fit is named. */
 #include "base/option.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Results as PostgreSQL would send them, made by hand, and the batch and answer around them. */
+/* Results as PostgreSQL would send them, made by hand. */
 #ifndef UNIT_SAMPLE_ROWS_H
 #define UNIT_SAMPLE_ROWS_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* This program's settings: defaults, limits, commands, and that they come from argv, environment and a file.
- */
+/* The settings have their defaults, their order of places and their limits. */
 #include "settings.h"
 
 #include <criterion/criterion.h>

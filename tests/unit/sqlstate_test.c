@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each class of errors is told apart as the table says, and the most general row comes last. */
+/* Each class of errors is told apart, and the most general row comes last. */
 #include "postgres/sqlstate.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Retrieves one event matcher policy: its row as authentik's EventMatcherPolicySerializer renders it. */
+/* Retrieves one event matcher policy, as authentik's serializer renders it. */
 #include "api/operation/retrieve.h"
 
 #include "authentik/event_matcher.h"
@@ -11,7 +11,8 @@ static void write_member(struct json *json, struct buffer *body, const char *nam
 }
 
 /*
- * The names and their order: authentik/policies/event_matcher/api.py, authentik/policies/api/policies.py.
+ * The names and their order: authentik/policies/event_matcher/api.py,
+ * authentik/policies/api/policies.py.
  */
 static void write_policy(struct json *json, struct buffer *body, const struct event_matcher *policy)
 {
