@@ -9,9 +9,7 @@ import pytest
 import fastcgi
 import rawhttp
 import servers
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, URI
 
 
 class Authentik(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -11,11 +11,10 @@ import subprocess
 import pytest
 
 import fastcgi
+import sample
 import servers
-from test_answers import ASKED, MIXED, batch
-from test_contract import ADMIN, URI
+from sample import ADMIN, ASKED, MIXED, URI, batch
 
-BUILD = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", servers.ROOT / "build" / "event-matcher-fcgi")).parent
 PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"
 
 
@@ -155,8 +154,7 @@ def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
     for _ in range(500):
         asked = batch(generator, 20)
         for connection, (key, n, _) in zip(connections, asked):
-            headers = [("Authorization", "Bearer " + key)]
-            connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
+            connection.send(sample.request(fastcgi.URI.format(ASKED[n]), key))
         assert [connection.reply().status for connection in connections] == [MIXED[key][n] for key, n, _ in asked]
     for connection in connections:
         connection.socket.close()

@@ -9,10 +9,9 @@ import pytest
 
 import fastcgi
 import rawhttp
+import sample
 import servers
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, POLICY, URI
 
 
 def test_nginx_keeps_its_connection_and_passes_get_head_and_refusals(nginx):
@@ -56,7 +55,7 @@ def test_cgi_fcgi_gets_a_whole_reply(workers):
     result = subprocess.run(["cgi-fcgi", "-bind", "-connect", workers.socket], env=cgi_environment(),
                             capture_output=True, timeout=20)
     head, _, body = result.stdout.partition(b"\r\n\r\n")
-    assert head.startswith(b"Status: 200 OK\r\n") and json.loads(body)["pk"] == URI[-37:-1]
+    assert head.startswith(b"Status: 200 OK\r\n") and json.loads(body)["pk"] == POLICY
 
 
 def run_cgi(program, database, *arguments, **more):
@@ -68,7 +67,7 @@ def run_cgi(program, database, *arguments, **more):
 def test_a_cgi_request_is_answered_on_standard_output(program, alone):
     result = run_cgi(program, alone)
     assert result.returncode == 0 and result.stdout.startswith(b"Status: 200 OK\r\n")
-    assert json.loads(result.stdout.partition(b"\r\n\r\n")[2])["pk"] == URI[-37:-1]
+    assert json.loads(result.stdout.partition(b"\r\n\r\n")[2])["pk"] == POLICY
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--database=host=/nowhere"], ["-x"], ["--workers=0x"]])
@@ -157,6 +156,6 @@ def test_tcp_serves_as_the_unix_socket_does(program, alone, directory):
                               directory, "tcp")
     process.wait_ready(lambda: servers.connects(("127.0.0.1", port)), "the workers on TCP")
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(fastcgi.request(fastcgi.parameters(URI, headers=KEY), flags=0))
+        connection.sendall(sample.request(flags=0))
         assert b"Status: 200 OK" in connection.makefile("rb").read()
     assert process.stop() == 0

@@ -7,10 +7,10 @@ import signal
 
 import fastcgi
 import pytest
+import sample
 import servers
 from conftest import factory
-from test_answers import ASKED
-from test_contract import ADMIN
+from sample import ADMIN, ASKED
 
 PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"  # sanitizers would be counted, too
 FEW, MANY = 100, 600
@@ -87,7 +87,7 @@ def ask_at_once(workers, keys):
     os.kill(pid, signal.SIGSTOP)
     servers.wait_until(lambda: open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] == "T", "the worker to stand still")
     for connection, key in zip(connections, keys):
-        connection.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + key)])))
+        connection.send(sample.request(URI, key))
     os.kill(pid, signal.SIGCONT)
     assert [connection.reply().status for connection in connections] == [200] * len(keys)
     for connection in connections:

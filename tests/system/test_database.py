@@ -12,8 +12,9 @@ import psycopg
 import pytest
 
 import fastcgi
+import sample
 import servers
-from test_contract import ADMIN, URI
+from sample import ADMIN, POLICIES, POLICY, URI
 
 UNAVAILABLE = (503, {"detail": "Service temporarily unavailable."})
 LATE = (504, {"detail": "The database did not answer in time."})
@@ -133,7 +134,7 @@ def test_a_request_outlives_a_restart(start_workers, own_postgres):
     assert serves(workers)
     own_postgres[0].stop()
     with fastcgi.Connection(workers.socket, timeout=20) as connection:
-        connection.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN)])))
+        connection.send(sample.request())
         own_postgres.append(servers.Postgres(own_postgres[0].directory))
         assert connection.reply().status == 200
 
@@ -176,9 +177,9 @@ def test_an_error_of_the_database_is_told_by_its_class_and_nothing_else(start_wo
                if id = '%s' then raise 'a secret of the database' using errcode = '%s'; end if; return name; end $$;
                alter table authentik_policies_policy rename to base;
                create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % (URI[-37:-1], sqlstate))
+               from base; grant select on authentik_policies_policy to event_matcher""" % (POLICY, sqlstate))
     workers = start_workers(own)
-    other = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    other = fastcgi.URI.format(POLICIES[1])
     assert fastcgi.ask(workers.socket, other, ADMIN).status == 200
     assert ask(workers) == FAILURES[sqlstate]
     servers.wait_until(lambda: fastcgi.ask(workers.socket, other, ADMIN).status == 200, "the service")
@@ -189,13 +190,12 @@ def test_one_bad_row_fails_only_its_own_question_of_a_batch(start_workers, own):
                if id = '%s' then return (1 / 0)::text; end if; return name; end $$;
                alter table authentik_policies_policy rename to base;
                create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % URI[-37:-1])
+               from base; grant select on authentik_policies_policy to event_matcher""" % POLICY)
     workers = start_workers(own)
-    good = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    good = fastcgi.URI.format(POLICIES[1])
     connections = [fastcgi.Connection(workers.socket) for _ in range(20)]
     for number, connection in enumerate(connections):
-        headers = [("Authorization", "Bearer " + ADMIN)]
-        connection.send(fastcgi.request(fastcgi.parameters(good if number % 2 else URI, headers=headers)))
+        connection.send(sample.request(good if number % 2 else URI))
     assert [connection.reply().status for connection in connections] == [500, 200] * 10
     for connection in connections:
         connection.socket.close()
@@ -236,7 +236,7 @@ def test_a_batch_that_waits_behind_a_slow_one_is_not_taken_for_a_lost_connection
         clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(101)]
         for number, client in enumerate(clients):
             key = "sample-key-employee" if number < 2 else ADMIN
-            client.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + key)])))
+            client.send(sample.request(key=key))
             if number == 0:
                 servers.wait_until(lambda: own.run("select count(*) from pg_locks where not granted")[0][0], "the first batch to wait")
         got = [client.reply().status for client in clients]

@@ -5,7 +5,7 @@ import re
 import fastcgi
 import pytest
 import servers
-from test_answers import ASKED, MIXED
+from sample import ASKED, MIXED
 
 CALLERS = [key for key in MIXED if key.startswith("sample-")]
 

@@ -13,11 +13,10 @@ import pytest
 
 import fastcgi
 import rawhttp
+import sample
 import servers
 from fastcgi import Connection
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, URI
 
 
 def get(nginx):
@@ -85,7 +84,7 @@ def test_a_drain_answers_what_is_open_and_then_ends(start_workers, alone, number
     workers = start_workers(alone)
     with Connection(workers.socket) as busy, Connection(workers.socket) as idle:
         assert idle.ask(URI, ADMIN).status == 200
-        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        data = sample.request()
         busy.send(data[:-8])
         workers.process.send_signal(number)
         assert idle.is_closed()
@@ -97,7 +96,7 @@ def test_a_drain_answers_what_is_open_and_then_ends(start_workers, alone, number
 def test_a_successor_takes_the_socket_while_its_predecessor_drains(start_workers, alone):
     workers = start_workers(alone)
     with Connection(workers.socket) as busy:
-        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        data = sample.request()
         busy.send(data[:-8])
         assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
         workers.process.send_signal(signal.SIGTERM)
