@@ -92,7 +92,7 @@ def test_a_body_is_read_to_its_end_before_the_answer(workers):
         connection.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.receive(1)
-        connection.socket.settimeout(10)
+        connection.socket.settimeout(60)
         connection.send(data[-8:])
         assert connection.reply().status == 200
 
@@ -216,25 +216,25 @@ def test_a_peer_that_never_finishes_its_request_is_closed_in_time(start_workers,
 
 
 def test_a_peer_that_makes_progress_outlives_receive_timeout(start_workers, alone):
-    workers = start_workers(alone, receive_timeout="400ms")
+    workers = start_workers(alone, receive_timeout="1500ms")
     with Connection(workers.socket) as connection:
         body = record(fastcgi.STDIN, b"x" * 1200)
         connection.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(GOOD)))
-        for at in range(0, len(body), 200):  # one record, which takes twice as long as the limit
+        for at in range(0, len(body), 200):  # one record, which takes longer than the limit
             connection.send(body[at:at + 200])
-            time.sleep(0.12)
+            time.sleep(0.35)
         connection.send(record(fastcgi.STDIN))
         assert connection.reply().status == 200
         refused = fastcgi.request(fastcgi.parameters("/x/"))
         connection.send(refused[:20])
         for _ in range(8):  # always in the middle of a request, and never for long
-            time.sleep(0.12)
+            time.sleep(0.35)
             connection.send(refused[20:] + refused[:20])
             assert connection.reply().status == 404
 
 
 def test_an_idle_connection_is_closed_after_idle_timeout(start_workers, alone):
-    workers = start_workers(alone, idle_timeout="300ms")
+    workers = start_workers(alone, idle_timeout="1s")
     with Connection(workers.socket) as connection:
         assert connection.ask(URI, ADMIN).status == 200 and connection.is_closed()
 
@@ -248,7 +248,7 @@ def is_hung_up(connection):
 
 def test_a_peer_that_does_not_read_its_reply_is_closed_and_harms_nobody(start_workers, own):
     own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
-    workers = start_workers(own, send_timeout="500ms", max_unsent="9MiB")
+    workers = start_workers(own, send_timeout="3s", max_unsent="9MiB")
     with Connection(workers.socket) as deaf, Connection(workers.socket) as another, Connection(workers.socket) as third:
         for connection in (deaf, another):
             connection.send(sample.request())
@@ -288,7 +288,7 @@ def test_more_connections_than_allowed_are_told_503_and_served_again_later(start
         assert [connection.ask(URI, ADMIN).status for connection in (one, two)] == [200, 200]
         surplus = fastcgi.ask(workers.socket, URI, ADMIN)
         assert (surplus.status, surplus.headers["retry-after"]) == (503, "1")
-    assert still_serves(workers)
+    servers.wait_until(lambda: still_serves(workers), "a connection to be given up")
 
 
 def test_more_requests_than_allowed_are_told_503(start_workers, alone):
