@@ -20,6 +20,28 @@ def shared(name):
     return path
 
 
+MARKERS = ["recorded: needs the recordings of authentik; skipped where they are not, but not in CI",
+           "once: looks at no program that is given, or proves nothing of it: need not run on each build"]
+
+
+def pytest_configure(config):
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_runtest_setup(item):
+    """Here, before any fixture: no server is started for nothing, and all skips have one place, so one line."""
+    if item.get_closest_marker("recorded"):
+        shared("recorded.jsonl")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "program" not in item.fixturenames:
+            item.add_marker("once")
+
+
 @pytest.fixture(scope="session")
 def directory():
     path = servers.make_directory()

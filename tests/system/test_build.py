@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
@@ -19,7 +20,7 @@ PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"
 
 
 def run(arguments, directory, **environment):
-    return subprocess.run([str(a) for a in arguments], cwd=directory, capture_output=True, text=True, timeout=300,
+    return subprocess.run([str(a) for a in arguments], cwd=directory, capture_output=True, text=True, timeout=900,
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
 
 
@@ -112,6 +113,15 @@ def test_make_check_without_criterion_fails_and_says_what_to_install(checkout):
     assert result.returncode != 0 and "apt install libcriterion-dev" in result.stdout
 
 
+@pytest.mark.parametrize("ci, code, said", [("false", 0, "SKIPPED [5]"), ("true", 1, "CI must not go without")])
+def test_a_clone_without_the_recordings_skips_the_replay_in_one_line_but_fails_in_ci(checkout, ci, code, said):
+    result = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "tests/system/test_replay.py"],
+                 checkout, CI=ci)
+    missing = "%s/shared/authentik/recorded.jsonl" % checkout.parent
+    assert result.returncode == code and said in result.stdout and missing in result.stdout, result.stdout
+    assert result.stdout.count("the recordings are not here: " + missing) == (code == 0), result.stdout
+
+
 def command_line(pid):
     try:
         return pathlib.Path("/proc", pid, "cmdline").read_bytes().decode()
@@ -130,7 +140,7 @@ def test_an_interrupted_demo_leaves_nothing_running(number, moment):
         if moment in line:
             break
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode in (130, 143) and not os.path.exists(directory)
     assert [pid for pid in os.listdir("/proc") if pid.isdigit() and directory in command_line(pid)] == []
 
@@ -138,7 +148,7 @@ def test_an_interrupted_demo_leaves_nothing_running(number, moment):
 def serve_under_valgrind(directory, dsn, listener):
     arguments = ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
                  "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error",
-                 "--connect-timeout=60s", "--database-wait=60s", "--request-timeout=60s", "--statement-timeout=60s"]  # valgrind takes its time
+                 *servers.options(**servers.PATIENCE)]
     return subprocess.Popen([str(a) for a in arguments], stdin=listener.fileno(), stderr=subprocess.DEVNULL)
 
 
@@ -148,7 +158,7 @@ def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
         listener.bind(path)
         listener.listen(128)
         process = serve_under_valgrind(tmp_path, alone.dsn, listener)
-    connections = [fastcgi.Connection(path, timeout=60) for _ in range(20)]
+    connections = [fastcgi.Connection(path, timeout=300) for _ in range(20)]
     assert connections[0].ask(URI, ADMIN).status == 200
     generator = random.Random(2)
     for _ in range(500):
@@ -159,4 +169,4 @@ def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
     for connection in connections:
         connection.socket.close()
     process.terminate()
-    assert process.wait(60) == 0, (tmp_path / "valgrind.log").read_text()[-3000:]
+    assert process.wait(300) == 0, (tmp_path / "valgrind.log").read_text()[-3000:]

@@ -109,6 +109,7 @@ def test_the_example_of_an_error_conforms(name):
     assert not conforms({"detail": 1, "code": 1}, content["schema"])
 
 
+@pytest.mark.recorded
 def test_every_recorded_answer_to_get_conforms():
     recordings = [json.loads(line) for line in conftest.shared("recorded.jsonl").open()]
     answers = [r for r in recordings if r["method"] == "GET" and r["response"] and not r.get("html")]
