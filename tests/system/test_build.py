@@ -24,14 +24,26 @@ def run(arguments, directory, **environment):
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
 
 
-@pytest.fixture
-def checkout(tmp_path):
+def check_out(path):
     """A copy of what git tracks, as a stranger's clone has it."""
     files = subprocess.run(["git", "-c", "safe.directory=*", "ls-files"], cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
     for name in files.splitlines():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(servers.ROOT / name, tmp_path / name)
-    return tmp_path
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(servers.ROOT / name, path / name)
+    return path
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    return check_out(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def configure(tmp_path_factory):
+    """The configure of a checkout that those share who only configure, each in a directory of its own."""
+    path = check_out(tmp_path_factory.mktemp("checkout"))
+    assert run(["autoreconf", "-i"], path).returncode == 0
+    return path / "configure"
 
 
 def pkg_config_without(library, directory):
@@ -60,9 +72,8 @@ def test_make_distcheck_builds_from_the_tarball_alone(checkout):
 
 @pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
                                               ("uuid", "uuid-dev"), ("libuv", "libuv1-dev")])
-def test_a_missing_library_is_named_with_its_debian_package(checkout, tmp_path, library, package):
-    assert run(["autoreconf", "-i"], checkout).returncode == 0
-    result = run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without(library, tmp_path))
+def test_a_missing_library_is_named_with_its_debian_package(configure, tmp_path, library, package):
+    result = run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without(library, tmp_path))
     assert result.returncode != 0 and "is missing: apt install " + package in result.stderr
 
 
@@ -106,10 +117,9 @@ def test_the_build_is_configured_anew_for_other_arguments_and_keeps_them_for_non
         assert (checkout / "built" / "event-matcher-fcgi").exists()
 
 
-def test_make_check_without_criterion_fails_and_says_what_to_install(checkout):
-    assert run(["autoreconf", "-i"], checkout).returncode == 0
-    assert run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without("criterion", checkout)).returncode == 0
-    result = run(["make", "check"], checkout)
+def test_make_check_without_criterion_fails_and_says_what_to_install(configure, tmp_path):
+    assert run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without("criterion", tmp_path)).returncode == 0
+    result = run(["make", "check"], tmp_path)
     assert result.returncode != 0 and "apt install libcriterion-dev" in result.stdout
 
 

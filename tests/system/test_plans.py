@@ -34,6 +34,7 @@ def ask_all(workers):
                 assert fastcgi.ask(workers.socket, fastcgi.URI.format(uuid), key).status == expected
 
 
+@pytest.mark.once
 def test_no_statement_reads_more_once_the_tables_have_grown_under_it(explained, start_workers):
     workers = start_workers(explained)
     ask_all(workers)
