@@ -137,28 +137,26 @@ class Database:
 
 
 class Workers(Process):
-    """A pool. It is ready when each worker has its connections to PostgreSQL, or at once where it is to have no database."""
+    """A pool, ready when each worker serves, and has its connections to PostgreSQL where there is a database to be."""
 
-    def __init__(self, program, directory, database, environment=None, prefix=(), stderr_to=None, has_database=True, **settings):
+    def __init__(self, program, directory, database, environment=None, prefix=(), stderr_to=None, has_database=True, extra_groups=(), **settings):
         self.socket = settings.pop("socket", str(directory / "workers.sock"))
         settings = {"listen": "unix:" + self.socket, "workers": 1,
                     "database": database if isinstance(database, str) else database.dsn, **PATIENCE, **settings}
-        self.count = settings["workers"] if has_database else 0
-        output = {} if stderr_to is None else {"stderr": stderr_to}
-        super().__init__([*prefix, program, *options(**settings)], directory, "workers", environment, **output)
-        self.wait_ready(lambda: self.listens(settings["listen"]) and self.is_connected(), "the workers")
+        self.count, self.has_database = settings["workers"], has_database
+        given = {} if stderr_to is None else {"stderr": stderr_to}
+        if os.getuid() == 0:
+            given["extra_groups"] = extra_groups
+        super().__init__([*prefix, program, *options(**settings)], directory, "workers", environment, **given)
+        self.wait_ready(self.is_ready if stderr_to is None else lambda: connects(self.socket), "the workers")
 
-    @staticmethod
-    def listens(address):
-        scheme, _, rest = address.partition(":")
-        return connects(rest) if scheme == "unix" else connects((scheme, int(rest)))
-
-    def is_connected(self):
-        """True once as many workers as there are have said so of each of their two connections."""
-        log = self.log() if self.count else ""
-        ready = [set(re.findall(r" info (\d+) the %s is ready" % name, log))
-                 for name in ("PostgreSQL connection", "PostgreSQL connection for access tokens")]
-        return min(len(pids) for pids in ready) >= self.count
+    def is_ready(self):
+        """True once as many workers as there are have said so; a connection to ask them would count as a client's."""
+        said = ["a worker is serving"]
+        if self.has_database:
+            said += ["the PostgreSQL connection is ready", "the PostgreSQL connection for access tokens is ready"]
+        log = self.log()
+        return all(len(set(re.findall(r" info (\d+) %s\n" % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
         path = "/proc/%d/task/%d/children" % (self.pid, self.pid)

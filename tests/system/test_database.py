@@ -169,6 +169,65 @@ def test_a_server_that_is_stopped_gives_504_at_the_deadline(start_workers, own):
             os.kill(pid, signal.SIGCONT)
 
 
+@pytest.fixture
+def held(own):
+    """A database where who reads POLICY waits for a lock while the test holds it; the list is of the waiting backends."""
+    own.run("""create function hold(id uuid, name text) returns text language plpgsql stable as $$ begin
+               if id = '%s' then perform pg_advisory_xact_lock_shared(1); end if; return name; end $$;
+               alter table authentik_policies_policy rename to base;
+               create view authentik_policies_policy as select policy_uuid, hold(policy_uuid, name) as name, execution_logging
+               from base; grant select on authentik_policies_policy to event_matcher""" % POLICY)
+    own.waiting = lambda: [pid for pid, in own.run("select pid from pg_locks where locktype = 'advisory' and not granted")]
+    with psycopg.connect(own.owner_dsn) as lock:
+        lock.execute("select pg_advisory_xact_lock(1)")
+        yield own
+
+
+def test_a_question_whose_batch_is_overdue_a_second_time_is_answered_504(start_workers, held):
+    workers, stopped = start_workers(held, statement_timeout="2s"), []
+    with fastcgi.Connection(workers.socket) as client:
+        client.send(sample.request())
+        try:
+            for _ in range(2):
+                servers.wait_until(lambda: set(held.waiting()) - set(stopped), "a backend to wait for the lock")
+                stopped += set(held.waiting()) - set(stopped)
+                os.kill(stopped[-1], signal.SIGSTOP)  # or it would end the statement by itself
+            assert client.reply().status == 504
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+    assert workers.log().count("it did not answer within statement_timeout") == 2
+
+
+def test_a_question_whose_client_has_gone_is_not_asked_again(start_workers, held):
+    workers = start_workers(held, log_level="debug")
+    with fastcgi.Connection(workers.socket) as client:
+        client.send(sample.request())
+        servers.wait_until(held.waiting, "the question to be with the database")
+    servers.wait_until(lambda: "the peer has closed it" in workers.log(), "the client's end to be noticed")
+    held.run("select pg_terminate_backend(%d)" % held.waiting()[0])
+    servers.wait_until(lambda: workers.log().count("the PostgreSQL connection is ready") == 2, "another connection")
+    with fastcgi.Connection(workers.socket, timeout=20) as another:  # who would wait behind it
+        assert another.ask(fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
+    assert held.waiting() == []
+
+
+def test_more_token_lookups_than_allowed_are_told_503(start_workers, own):
+    workers = start_workers(own, max_token_lookups=2)
+    with psycopg.connect(own.owner_dsn) as lock, contextlib.ExitStack() as kept:
+        lock.execute("lock table authentik_providers_oauth2_accesstoken in access exclusive mode")
+        clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(3)]
+        for number, client in enumerate(clients):
+            client.send(sample.request(key="nobody-%d" % number))
+            if number == 0:
+                servers.wait_until(lambda: own.run("select count(*) from pg_locks where not granted")[0][0], "the first to wait")
+        assert serves(workers)  # so the others have been asked about before, and wait behind the first
+        with fastcgi.Connection(workers.socket, timeout=20) as surplus:
+            assert surplus.ask(URI, "nobody").status == 503
+        lock.rollback()
+        assert [client.reply().status for client in clients] == [403] * 3
+
+
 FAILURES = {
     "57014": LATE, "53300": UNAVAILABLE, "53200": UNAVAILABLE, "42501": ERROR, "42P01": ERROR, "XX000": ERROR,
     "22012": ERROR, "40001": UNAVAILABLE, "40P01": UNAVAILABLE, "0A000": ERROR, "57P01": UNAVAILABLE}

@@ -257,6 +257,28 @@ def test_a_peer_that_does_not_read_its_reply_is_closed_and_harms_nobody(start_wo
         servers.wait_until(lambda: is_hung_up(deaf), "the deaf peer's connection to be closed")
 
 
+def test_replies_that_nobody_reads_are_held_up_to_max_unsent_and_beyond_it_told_503(start_workers, own):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own, max_unsent="6MiB")
+    with Connection(workers.socket) as deaf:
+        deaf.send(sample.request())
+        assert select.select([deaf.socket], [], [], 60)[0]  # its reply has begun, and the rest waits
+        refused = fastcgi.ask(workers.socket, URI, ADMIN)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert fastcgi.ask(workers.socket, fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
+        assert deaf.reply().status == 200
+    servers.wait_until(lambda: still_serves(workers), "room for the reply")
+
+
+def test_a_peer_that_still_writes_after_its_last_reply_is_listened_to_until_send_timeout(start_workers, alone):
+    workers = start_workers(alone, max_connections=1, send_timeout="3s")
+    with Connection(workers.socket) as one, Connection(workers.socket) as surplus:
+        assert one.ask(URI, ADMIN).status == 200
+        assert surplus.ask(URI, ADMIN).status == 503 and surplus.is_closed()
+        surplus.send(b"x" * 1000)  # closed for good, this would be an error, and could have cost the reply
+        servers.wait_until(lambda: is_hung_up(surplus), "the lingering connection to be closed")
+
+
 def test_a_reply_of_many_records_arrives_whole(start_workers, own):
     own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('ä', 2 << 20) where policy_ptr_id = '%s'" % POLICY)
     workers = start_workers(own)

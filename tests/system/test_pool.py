@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The pool: workers that die are replaced, a drain loses nothing, settings and sockets are checked at the start."""
+import grp
 import os
+import re
 import select
 import signal
 import socket
@@ -259,6 +261,37 @@ def test_the_socket_gets_its_mode_and_is_removed_at_the_end(start_workers, alone
     workers = start_workers(alone, listen_mode="0640")
     assert stat.S_IMODE(os.stat(workers.socket).st_mode) == 0o640
     assert workers.stop() == 0 and not os.path.exists(workers.socket)
+
+
+def another_group():
+    """A group that our workers are in beside their own: given to them where we are root, else one of ours."""
+    if os.getuid() == 0:
+        return grp.getgrnam("www-data").gr_gid
+    others = set(os.getgroups()) - {os.getegid()}
+    return min(others) if others else pytest.skip("whoever runs this is in one group only")
+
+
+def test_the_socket_gets_its_group(start_workers, alone):
+    number = another_group()
+    workers = start_workers(alone, listen_group=grp.getgrgid(number).gr_name, extra_groups=[number])
+    assert os.stat(workers.socket).st_gid == number and get_directly(workers) == 200
+
+
+def test_a_group_that_there_is_not_is_named_and_leaves_no_socket(program, directory):
+    path = directory / "grouped.sock"
+    result = run(program, "--listen=unix:%s" % path, "--listen-group=no-such-group")
+    assert result.returncode == 1 and "no-such-group" in result.stderr and not path.exists()
+
+
+def test_nobody_else_may_connect_before_the_socket_has_its_mode(start_workers, alone, directory):
+    trace = directory / "socket.strace"
+    leaks = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # which cannot be looked for in a trace
+    workers = start_workers(alone, environment=leaks, prefix=["strace", "-D", "-f", "-o", trace, "-e", "trace=umask,bind,chmod,fchmodat"])
+    assert workers.stop() == 0
+    calls = re.findall(r"(umask|bind|chmod)(?:at)?\((.*)\) += ", trace.read_text())
+    bound = next(number for number, (name, given) in enumerate(calls) if name == "bind" and workers.socket in given)
+    assert calls[bound - 1] == ("umask", "0177")
+    assert [name for name, _ in calls[bound:bound + 3]] == ["bind", "umask", "chmod"] and calls[bound + 2][1].endswith("0660")
 
 
 def test_a_left_over_socket_is_replaced_but_one_in_use_and_a_file_are_not(start_workers, alone, program):
