@@ -34,3 +34,16 @@ def batch(generator, size):
     """Questions at random: the key, which of ASKED, and the status that is right."""
     return [(key, n, MIXED[key][n]) for key, n in
             ((generator.choice(list(MIXED)), generator.randrange(4)) for _ in range(size))]
+
+
+def intercept(database, statement):
+    """Puts a view in the policies' place that runs a statement of PL/pgSQL where POLICY is read, and only there."""
+    database.run("""create function intercept(id uuid, name text) returns text language plpgsql stable as $$ begin
+                    if id = '%s' then %s; end if; return name; end $$;
+                    alter table authentik_policies_policy rename to base;
+                    create view authentik_policies_policy as select policy_uuid, intercept(policy_uuid, name) as name,
+                    execution_logging from base; grant select on authentik_policies_policy to event_matcher""" % (POLICY, statement))
+
+
+def fail(database, sqlstate):
+    intercept(database, "raise 'a secret of the database' using errcode = '%s'" % sqlstate)
