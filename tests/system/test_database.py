@@ -172,11 +172,7 @@ def test_a_server_that_is_stopped_gives_504_at_the_deadline(start_workers, own):
 @pytest.fixture
 def held(own):
     """A database where who reads POLICY waits for a lock while the test holds it; the list is of the waiting backends."""
-    own.run("""create function hold(id uuid, name text) returns text language plpgsql stable as $$ begin
-               if id = '%s' then perform pg_advisory_xact_lock_shared(1); end if; return name; end $$;
-               alter table authentik_policies_policy rename to base;
-               create view authentik_policies_policy as select policy_uuid, hold(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % POLICY)
+    sample.intercept(own, "perform pg_advisory_xact_lock_shared(1)")
     own.waiting = lambda: [pid for pid, in own.run("select pid from pg_locks where locktype = 'advisory' and not granted")]
     with psycopg.connect(own.owner_dsn) as lock:
         lock.execute("select pg_advisory_xact_lock(1)")
@@ -235,12 +231,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("sqlstate", FAILURES)
 def test_an_error_of_the_database_is_told_by_its_class_and_nothing_else(start_workers, own, sqlstate):
-    """A view in the policies' place raises the error for one policy, and only for it."""
-    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
-               if id = '%s' then raise 'a secret of the database' using errcode = '%s'; end if; return name; end $$;
-               alter table authentik_policies_policy rename to base;
-               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % (POLICY, sqlstate))
+    sample.fail(own, sqlstate)
     workers = start_workers(own)
     other = fastcgi.URI.format(POLICIES[1])
     assert fastcgi.ask(workers.socket, other, ADMIN).status == 200
@@ -249,11 +240,7 @@ def test_an_error_of_the_database_is_told_by_its_class_and_nothing_else(start_wo
 
 
 def test_one_bad_row_fails_only_its_own_question_of_a_batch(start_workers, own):
-    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
-               if id = '%s' then return (1 / 0)::text; end if; return name; end $$;
-               alter table authentik_policies_policy rename to base;
-               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % POLICY)
+    sample.intercept(own, "return (1 / 0)::text")
     workers = start_workers(own)
     good = fastcgi.URI.format(POLICIES[1])
     connections = [fastcgi.Connection(workers.socket) for _ in range(20)]
