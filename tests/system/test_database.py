@@ -14,7 +14,7 @@ import pytest
 import fastcgi
 import sample
 import servers
-from sample import ADMIN, POLICIES, POLICY, URI
+from sample import ADMIN, POLICIES, URI
 
 UNAVAILABLE = (503, {"detail": "Service temporarily unavailable."})
 LATE = (504, {"detail": "The database did not answer in time."})
