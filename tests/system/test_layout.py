@@ -98,7 +98,7 @@ def test_nearly_every_header_has_a_function_that_ctags_finds():
 @pytest.mark.parametrize("path", HEADERS, ids=name_of)
 def test_every_public_function_has_a_comment(path):
     """Its own, or one that it shares with those that stand right above it."""
-    lines, found = path.read_text().splitlines(), [tag for tag in functions(path) if "static" not in tag["pattern"]]
+    lines, found = path.read_text().splitlines(), functions(path)
     taken = {number for tag in found for number in range(tag["line"], tag.get("end", tag["line"]) + 1)}
     for tag in found:
         above = next(number for number in range(tag["line"] - 1, 0, -1) if number not in taken)
@@ -124,6 +124,45 @@ def test_functions_have_few_parameters():
     counts = [0 if tag["signature"] in ("()", "(void)") else re.sub(r"\([^()]*\)", "", tag["signature"][1:-1]).count(",") + 1
               for tag in defined()]
     assert max(counts) > 4 and percentile_90(counts) <= 4
+
+
+# The libraries that a folder may use; a file that stands directly in src/ may use none.
+LIBRARIES = {"base": (), "fastcgi": ("fcgi", "uv"), "postgres": ("libpq", "uv"), "http": ("uuid", "yajl"),
+             "authentik": ("libpq", "uuid"), "api": ("uuid", "uv"), "pool": ("uv",)}
+# What betrays a library: its headers, and its names in our objects.
+TRACES = {"libpq": (r"libpq-fe\.h|pg_config.*", r"PQ\w+"), "uv": (r"uv\.h|uv/.*", r"uv_\w+"), "yajl": (r"yajl/.*", r"yajl_\w+"),
+          "fcgi": (r"fastcgi\.h|fcgi.*", r"FCG[IX]_\w+"), "uuid": (r"uuid/.*", r"uuid_\w+")}
+# Words by which a folder would know another's business.
+FOREIGN = {"postgres": ["authentik", "policy", "event_matcher", "superuser", "token", "caller", "permission"],
+           "authentik": ["http", "header", "status code", "fcgi"]}
+
+
+def folder_of(path):
+    return path.relative_to(ROOT / "src").parts[0]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_file_uses_only_the_libraries_of_its_folder(path):
+    headers = re.findall(r"^#include <(.*)>", path.read_text(), re.M)
+    calls = [name for file, _, name in symbols("-u") if path.suffix == ".c" and file == path.stem]
+    used = {library for library, (header, call) in TRACES.items()
+            if any(re.fullmatch(header, name) for name in headers) or any(re.fullmatch(call, name) for name in calls)}
+    assert used <= set(LIBRARIES.get(folder_of(path), ()))
+
+
+@pytest.mark.parametrize("folder", FOREIGN)
+def test_a_folder_knows_no_word_of_anothers_business(folder):
+    lines = [(name_of(path), number, line.lower()) for path in sorted((ROOT / "src" / folder).rglob("*.[ch]"))
+             for number, line in enumerate(path.read_text().splitlines(), 1)]
+    assert len(lines) > 100 and [line for line in lines if any(word in line[2] for word in FOREIGN[folder])] == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_the_second_line_of_a_file_says_its_purpose_in_a_sentence_of_at_most_90_columns(path):
+    first, second = path.read_text().splitlines()[:2]
+    sentence = re.fullmatch(r"/\* ([A-Z\d\"].*\.) \*/", second)
+    assert first == "/* SPDX-License-Identifier: MIT */" and sentence, second
+    assert len(sentence[1]) <= 90 and ". " not in sentence[1]
 
 
 def test_the_code_has_the_form_that_clang_format_gives_it():
