@@ -19,6 +19,7 @@ static inline void list_init(struct list *list)
 	list->next = list->previous = list;
 }
 
+/* Is there no node in the list? Of a node: is it in none? */
 static inline bool list_empty(const struct list *list)
 {
 	return list->next == list;
