@@ -21,16 +21,15 @@ static void append_number(struct buffer *buffer, unsigned number)
 	array_append(buffer, &bytes, sizeof(bytes));
 }
 
-/* Appends the policies that are asked about for the user at this place; returns how many. */
-static unsigned append_policies(struct buffer *buffer, const struct batch_part *part, unsigned user)
+/* Appends the objects that are asked about for the user at this place; returns how many. */
+static unsigned append_objects(struct buffer *buffer, const struct batch_part *part, unsigned user)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < part->batch->count; i++) {
 		struct question *question = part->batch->members[i];
 
-		if (!(question->wants & INQUIRY_RIGHTS) ||
-		    question->place[STATEMENT_RIGHTS] != user)
+		if (!(question->wants >> part->index & 1) || question->place[part->index] != user)
 			continue;
 		array_append(buffer, inquiry_of(question)->object, sizeof(uuid_t));
 		inquiry_of(question)->user_object = count++;
@@ -62,7 +61,7 @@ int rights_encode(struct buffer *parameters, struct batch_part *part, int permis
 		buffer_append(&parameters[5], &bytes, sizeof(bytes));
 	for (unsigned i = 0; i < part->count; i++) {
 		const struct inquiry *inquiry = inquiry_of(part->of[i]);
-		unsigned count = append_policies(&parameters[4], part, i);
+		unsigned count = append_objects(&parameters[4], part, i);
 
 		append_number(&parameters[0], (unsigned)inquiry->user);
 		array_append(&parameters[1], inquiry->superuser_by, sizeof(uuid_t));
