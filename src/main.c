@@ -8,7 +8,6 @@
 #include "pool/worker.h"
 #include "settings.h"
 
-#include <libpq-fe.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,7 +32,7 @@ static int check(const struct settings *settings)
 			fprintf(stderr, "event-matcher-fcgi: %s\n", session.fault);
 			return 1;
 		}
-		PQfinish(session.pg);
+		session_close(&session);
 		warning = kinds[i]->warning(session.facts);
 		if (warning)
 			printf("warning: %s\n", warning);

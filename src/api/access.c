@@ -4,18 +4,18 @@
 
 #include <assert.h>
 
-/* What each step asks besides the object. */
+/* What each step asks: who holds the key, what the operation names. */
 static const struct {
-	unsigned wants;
-	bool object;
+	unsigned holder; /* of enum inquiry_wants */
+	bool rights, object;
 } steps[] = {
-    [ACCESS_KEY] = {INQUIRY_CALLER, true},
-    [ACCESS_KEY_AND_RIGHTS] = {INQUIRY_CALLER | INQUIRY_RIGHTS, true},
-    [ACCESS_NO_KEY] = {INQUIRY_CALLER, false},
-    [ACCESS_TOKEN] = {INQUIRY_ACCESS_TOKEN, false},
-    [ACCESS_RIGHTS] = {INQUIRY_RIGHTS, false},
-    [ACCESS_RIGHTS_AND_OBJECT] = {INQUIRY_RIGHTS, true},
-    [ACCESS_DECIDED] = {0, false},
+    [ACCESS_KEY] = {INQUIRY_CALLER, false, true},
+    [ACCESS_KEY_AND_RIGHTS] = {INQUIRY_CALLER, true, true},
+    [ACCESS_NO_KEY] = {INQUIRY_CALLER, false, false},
+    [ACCESS_TOKEN] = {INQUIRY_ACCESS_TOKEN, false, false},
+    [ACCESS_RIGHTS] = {0, true, false},
+    [ACCESS_RIGHTS_AND_OBJECT] = {0, true, true},
+    [ACCESS_DECIDED] = {0, false, false},
 };
 
 /* The only place that changes the step. */
@@ -51,7 +51,10 @@ void access_start(struct access *access, struct guess_table *guesses)
 
 unsigned access_wants(const struct access *access)
 {
-	return steps[access->step].wants | (steps[access->step].object ? access->wants : 0);
+	enum access_step step = access->step;
+
+	return steps[step].holder | (steps[step].rights ? access->rights : 0) |
+	       (steps[step].object ? access->object : 0);
 }
 
 bool access_is_slow(const struct access *access)
@@ -149,16 +152,14 @@ enum access_verdict access_decide(
 enum access_verdict access_take(struct access *access, const struct answer *answer)
 {
 	const struct inquiry *inquiry = &access->inquiry;
-	unsigned asked = steps[access->step].wants;
-	bool held = false;
+	unsigned holder = steps[access->step].holder;
+	bool rights_asked = steps[access->step].rights, held = false;
 	struct caller caller;
 	struct rights rights;
 
-	if (asked & (INQUIRY_CALLER | INQUIRY_ACCESS_TOKEN))
-		held = caller_read(&caller, answer, inquiry,
-		    asked & INQUIRY_CALLER ? STATEMENT_CALLER : STATEMENT_ACCESS_TOKEN);
-	if (asked & INQUIRY_RIGHTS)
-		rights = rights_read(answer, inquiry);
-	return access_decide(
-	    access, held ? &caller : NULL, asked & INQUIRY_RIGHTS ? &rights : NULL);
+	if (holder)
+		held = caller_read(&caller, answer, inquiry, holder);
+	if (rights_asked)
+		rights = rights_read(answer, inquiry, access->rights);
+	return access_decide(access, held ? &caller : NULL, rights_asked ? &rights : NULL);
 }

@@ -31,10 +31,11 @@ enum access_verdict {
 	ACCESS_VERDICTS
 };
 
-/* One way to a verdict. The asker sets the inquiry's key and object, and wants. */
+/* One way to a verdict. The asker sets the inquiry's key and object, and the two of the operation. */
 struct access {
 	struct inquiry inquiry;
-	unsigned wants; /* of enum inquiry_wants: what reads the object */
+	unsigned object,
+	    rights; /* of enum inquiry_wants: what reads the object, and who may see it */
 	enum access_step step;
 	bool service;      /* the holder is an internal service account */
 	bool access_token; /* the key is one */

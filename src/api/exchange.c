@@ -176,7 +176,7 @@ static void keep_object(
     struct exchange *exchange, enum access_verdict verdict, const struct answer *answer)
 {
 	const struct inquiry *inquiry = &exchange->access.inquiry;
-	bool asked = inquiry->question.wants & exchange->operation->wants;
+	bool asked = inquiry->question.wants & exchange->operation->object;
 
 	if (!asked || !(verdict == ACCESS_ALLOWED ||
 			  (verdict == ACCESS_ASKS && exchange->access.step == ACCESS_RIGHTS)))
@@ -316,7 +316,8 @@ static void end(void *context)
 	inquiry->key = exchange->key.data;
 	inquiry->key_length = exchange->key.length;
 	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;
-	exchange->access.wants = exchange->operation->wants;
+	exchange->access.object = exchange->operation->object;
+	exchange->access.rights = exchange->operation->rights;
 	access_start(&exchange->access, &all->guesses);
 	set_state(exchange, EXCHANGE_ASKING, &all->asking);
 	if (!uv_is_active((uv_handle_t *)&all->deadline))

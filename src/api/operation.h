@@ -11,7 +11,8 @@
 
 struct operation {
 	const char *doing; /* for the log: "retrieving a policy" */
-	unsigned wants;    /* of enum inquiry_wants: what reads the object */
+	unsigned object,
+	    rights; /* of enum inquiry_wants: what reads the object, and who may see it */
 	/* Appends the object that the answer has, as JSON. False where there is none. */
 	bool (*render)(struct json *json, struct buffer *body, const struct inquiry *inquiry,
 	    const struct answer *answer);

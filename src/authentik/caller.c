@@ -60,10 +60,10 @@ static bool read_group(const PGresult *rows, int row, const uuid_t expected, uui
 }
 
 bool caller_read(struct caller *caller, const struct answer *answer, const struct inquiry *inquiry,
-    unsigned index)
+    enum inquiry_wants asked)
 {
 	const PGresult *rows;
-	int row = batch_row(answer, &inquiry->question, index, &rows);
+	int row = batch_row(answer, &inquiry->question, inquiry_place(asked), &rows);
 
 	if (row < 0)
 		return false;

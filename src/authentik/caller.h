@@ -15,10 +15,10 @@ struct caller {
 extern const struct statement caller_statement, caller_token_statement;
 
 /*
- * Reads who holds the inquiry's key; index is of the statement that was asked. False where nobody
+ * Reads who holds the inquiry's key; asked is what was wanted of the inquiry for that. False where nobody
  * does.
  */
 bool caller_read(struct caller *caller, const struct answer *answer, const struct inquiry *inquiry,
-    unsigned index);
+    enum inquiry_wants asked);
 
 #endif

@@ -41,6 +41,12 @@ struct inquiry {
 	    user_object; /* set by rights: of the user's objects in the batch, which one is this one's */
 };
 
+/* The place in the set of the one statement that is wanted. */
+static inline unsigned inquiry_place(enum inquiry_wants wants)
+{
+	return (unsigned)__builtin_ctz(wants);
+}
+
 /* The inquiry that a question is embedded in. */
 static inline struct inquiry *inquiry_of(struct question *asked)
 {

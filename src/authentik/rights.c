@@ -21,16 +21,15 @@ static void append_number(struct buffer *buffer, unsigned number)
 	array_append(buffer, &bytes, sizeof(bytes));
 }
 
-/* Appends the policies that are asked about for the user at this place; returns how many. */
-static unsigned append_policies(struct buffer *buffer, const struct batch_part *part, unsigned user)
+/* Appends the objects that are asked about for the user at this place; returns how many. */
+static unsigned append_objects(struct buffer *buffer, const struct batch_part *part, unsigned user)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < part->batch->count; i++) {
 		struct question *question = part->batch->members[i];
 
-		if (!(question->wants & INQUIRY_RIGHTS) ||
-		    question->place[STATEMENT_RIGHTS] != user)
+		if (!(question->wants >> part->index & 1) || question->place[part->index] != user)
 			continue;
 		array_append(buffer, inquiry_of(question)->object, sizeof(uuid_t));
 		inquiry_of(question)->user_object = count++;
@@ -38,32 +37,31 @@ static unsigned append_policies(struct buffer *buffer, const struct batch_part *
 	return count;
 }
 
-static unsigned count_askers(const struct batch *batch)
+static unsigned count_askers(const struct batch_part *part)
 {
 	unsigned count = 0;
 
-	for (unsigned i = 0; i < batch->count; i++)
-		count += (batch->members[i]->wants & INQUIRY_RIGHTS) != 0;
+	for (unsigned i = 0; i < part->batch->count; i++)
+		count += part->batch->members[i]->wants >> part->index & 1;
 	return count;
 }
 
-static int encode(struct buffer *parameters, struct batch_part *part, const void *of_session)
+int rights_encode(struct buffer *parameters, struct batch_part *part, int permission)
 {
-	const struct facts *facts = of_session;
-	const uint32_t permission = htobe32((uint32_t)facts->permission);
+	const uint32_t bytes = htobe32((uint32_t)permission);
 	unsigned first = 1;
 
 	array_start(&parameters[0], ARRAY_INT4, part->count);
 	array_start(&parameters[1], ARRAY_UUID, part->count);
 	array_start(&parameters[2], ARRAY_INT4, part->count);
 	array_start(&parameters[3], ARRAY_INT4, part->count);
-	array_start(&parameters[4], ARRAY_UUID, count_askers(part->batch));
+	array_start(&parameters[4], ARRAY_UUID, count_askers(part));
 	buffer_clear(&parameters[5]);
-	if (facts->permission)
-		buffer_append(&parameters[5], &permission, sizeof(permission));
+	if (permission)
+		buffer_append(&parameters[5], &bytes, sizeof(bytes));
 	for (unsigned i = 0; i < part->count; i++) {
 		const struct inquiry *inquiry = inquiry_of(part->of[i]);
-		unsigned count = append_policies(&parameters[4], part, i);
+		unsigned count = append_objects(&parameters[4], part, i);
 
 		append_number(&parameters[0], (unsigned)inquiry->user);
 		array_append(&parameters[1], inquiry->superuser_by, sizeof(uuid_t));
@@ -74,16 +72,22 @@ static int encode(struct buffer *parameters, struct batch_part *part, const void
 	return 6;
 }
 
+static int encode(struct buffer *parameters, struct batch_part *part, const void *facts)
+{
+	return rights_encode(parameters, part, ((const struct facts *)facts)->permission);
+}
+
 const struct statement rights_statement = {
     .name = "rights", .columns = COLUMNS, .complete = true, .same = same_user, .encode = encode};
 
 /* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
-struct rights rights_read(const struct answer *answer, const struct inquiry *inquiry)
+struct rights rights_read(
+    const struct answer *answer, const struct inquiry *inquiry, enum inquiry_wants asked)
 {
 	struct rights rights = {0};
 	size_t at = 1 + 2 * (size_t)inquiry->user_object;
 	const PGresult *rows;
-	int row = batch_row(answer, &inquiry->question, STATEMENT_RIGHTS, &rows);
+	int row = batch_row(answer, &inquiry->question, inquiry_place(asked), &rows);
 
 	rights.sees_all = *PQgetvalue(rows, row, ALL) == 't';
 	if (!PQgetisnull(rows, row, SUPERUSER_BY))

@@ -14,7 +14,14 @@ struct rights {
 
 extern const struct statement rights_statement;
 
-/* Reads the rights of the inquiry's user. */
-struct rights rights_read(const struct answer *answer, const struct inquiry *inquiry);
+/*
+ * Writes the parameters of a statement of the kind of rights.sql, for encode of struct statement;
+ * permission is the id of the one that decides, 0 where there is none.
+ */
+int rights_encode(struct buffer *parameters, struct batch_part *part, int permission);
+
+/* Reads the rights of the inquiry's user; asked is what was wanted of the inquiry for them. */
+struct rights rights_read(
+    const struct answer *answer, const struct inquiry *inquiry, enum inquiry_wants asked);
 
 #endif

@@ -14,11 +14,13 @@ struct list {
 /* The struct of the given type whose member is at node. */
 #define list_entry(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
+/* Makes an empty list, or a node that is in none. */
 static inline void list_init(struct list *list)
 {
 	list->next = list->previous = list;
 }
 
+/* Is there no node in the list? Of a node: is it in none? */
 static inline bool list_empty(const struct list *list)
 {
 	return list->next == list;

@@ -127,7 +127,7 @@ int batch_row(const struct answer *answer, const struct question *question, unsi
     const PGresult **rows);
 
 /*
- * Empties the batch, and frees its results; keeps its buffers. Its members are the caller's to
+ * Empties the batch, and frees its results; keeps its buffers. Its members are the lane's to
  * answer.
  */
 void batch_clear(struct batch *batch);

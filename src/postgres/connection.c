@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,7 +118,7 @@ static void note_fault(struct connection *connection, const char *fault)
 {
 	if (strcmp(connection->fault, fault) != 0)
 		log_error("%s", fault);
-	strncpy(connection->fault, fault, sizeof(connection->fault) - 1);
+	snprintf(connection->fault, sizeof(connection->fault), "%s", fault);
 }
 
 static void open_session(void *context)

@@ -158,7 +158,7 @@ static void answer_members(struct lane *lane, struct batch *batch)
 	batch_clear(batch);
 }
 
-/* A permission may appear, or be made anew under another id; an index may come and go. */
+/* What the tables hold may change without an error: it is looked at anew, now and then. */
 static void on_facts_answered(struct question *question, const struct answer *answer)
 {
 	struct lane *lane = list_entry(question, struct lane, facts_question);

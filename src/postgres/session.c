@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens a session: connected, set up, checked, prepared. The only code that blocks. */
+/* Opens a session: connected, set up, checked, prepared; blocks while it does. */
 #include "postgres/session.h"
 
 #include "base/log.h"
@@ -217,7 +217,7 @@ static bool run_all(
 
 static bool read_facts(struct session *session, const struct session_kind *kind, long deadline)
 {
-	static const char doing[] = "reading the permission and the index";
+	static const char doing[] = "asking for facts";
 	const char *const text[] = {kind->facts, NULL};
 	PGresult *rows;
 	char execute[64];
@@ -250,6 +250,12 @@ void session_open(
 		if (!*session->fault)
 			blame(session, "entering pipeline mode: %s", PQerrorMessage(session->pg));
 	}
+	PQfinish(session->pg);
+	session->pg = NULL;
+}
+
+void session_close(struct session *session)
+{
 	PQfinish(session->pg);
 	session->pg = NULL;
 }

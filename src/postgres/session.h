@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens a session: connected, set up, checked, prepared. The only code that blocks. */
+/* Opens a session: connected, set up, checked, prepared; blocks while it does. */
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
 
@@ -49,5 +49,8 @@ struct session {
  */
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind);
+
+/* Closes an open session that is not on a loop. */
+void session_close(struct session *session);
 
 #endif

@@ -20,6 +20,37 @@ def shared(name):
     return path
 
 
+MARKERS = ["recorded: needs the recordings of authentik; skipped where they are not, but not in CI",
+           "once: looks at no program that is given, or proves nothing of it: need not run on each build"]
+
+
+def pytest_configure(config):
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
+def pytest_runtest_setup(item):
+    """Here, before any fixture: no server is started for nothing, and all skips have one place, so one line."""
+    if item.get_closest_marker("recorded"):
+        shared("recorded.jsonl")
+
+
+# The tests that take longest, in this order: they start first, each by itself, so that none is left to one process alone.
+LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_comes_or_goes_is_noticed_and_planned_with",
+           "test_backends_that_are_terminated_cost_no_request", "test_make_distcheck_builds_from_the_tarball_alone",
+           "test_a_peer_that_makes_progress_outlives_receive_timeout"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Says of each test whether it is to run once, and what is to stay together: a file, whose tests share servers."""
+    for item in items:
+        if "program" not in item.fixturenames:
+            item.add_marker("once")
+        item.add_marker(pytest.mark.xdist_group(item.originalname if item.originalname in LONGEST else item.path.name))
+    items.sort(key=lambda item: LONGEST.index(item.originalname) if item.originalname in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def directory():
     path = servers.make_directory()

@@ -57,7 +57,7 @@ class Reply:
 class Connection:
     """One connection to the workers, kept until it is closed."""
 
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         self.socket.connect(path)

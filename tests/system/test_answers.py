@@ -5,11 +5,9 @@ import json
 import random
 
 import fastcgi
+import sample
 from fastcgi import Connection
-from test_contract import ADMIN, URI
-
-POLICIES = [str(digit) * 8 + "-" + str(digit) * 4 + "-4" + str(digit) * 3 + "-8" + str(digit) * 3 + "-" + str(digit) * 12
-            for digit in range(1, 9)]
+from sample import ADMIN, ASKED, MIXED, POLICIES, URI, batch
 
 
 def status(workers, key=ADMIN, uri=URI):
@@ -131,22 +129,6 @@ def test_an_access_token_that_becomes_an_api_token_is_answered_as_that(start_wor
     assert [status(workers, "sample-token-admin") for _ in range(2)] == [403, 403]
 
 
-# What each caller gets for policies 1, 3, 4 and one that does not exist.
-MIXED = {"sample-key-admin": (200, 200, 200, 404), "sample-key-operator": (200, 200, 200, 404),
-         "sample-key-auditor": (200, 200, 200, 404), "sample-key-dashboard": (200, 200, 200, 404),
-         "sample-token-admin": (200, 200, 200, 404), "sample-key-helpdesk": (404, 200, 404, 404),
-         "sample-key-contractor": (404, 404, 200, 404), "sample-key-employee": (403,) * 4,
-         "sample-key-former-admin": (403,) * 4, "sample-key-outpost": (404,) * 4, "sample-key-expired": (403,) * 4,
-         'a","b': (403,) * 4, "}": (403,) * 4, "{": (403,) * 4, "\\": (403,) * 4, "NULL": (403,) * 4, '"': (403,) * 4,
-         "sample-key-admin,sample-key-admin": (403,) * 4, "x" * 8192: (403,) * 4, "'": (403,) * 4}
-ASKED = (POLICIES[0], POLICIES[2], POLICIES[3], "99999999-9999-4999-8999-999999999999")
-
-
-def batch(generator, size):
-    return [(key, n, MIXED[key][n]) for key, n in
-            ((generator.choice(list(MIXED)), generator.randrange(4)) for _ in range(size))]
-
-
 def test_a_batch_of_64_mixed_questions_gives_each_its_own_answer(start_workers, own):
     own.run("insert into guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id) "
             "select 'not-a-uuid', content_type_id, id, 5 from auth_permission")
@@ -156,8 +138,7 @@ def test_a_batch_of_64_mixed_questions_gives_each_its_own_answer(start_workers, 
     for _ in range(20):
         asked = batch(generator, 64)
         for connection, (key, n, _) in zip(connections, asked):
-            headers = [("Authorization", "Bearer " + key)]
-            connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
+            connection.send(sample.request(fastcgi.URI.format(ASKED[n]), key))
         for connection, (key, n, expected) in zip(connections, asked):
             reply = connection.reply()
             assert reply.status == expected, (key, n)

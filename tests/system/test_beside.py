@@ -9,9 +9,7 @@ import pytest
 import fastcgi
 import rawhttp
 import servers
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, URI
 
 
 class Authentik(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -35,7 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with self.server.lock:
             self.server.busy += 1
-        self.server.go.wait(20)
+        self.server.go.wait(60)
         text = ("authentik %s %s %s" % (self.command, self.path, body.decode())).encode()
         self.send_response(418)
         for name in ("Upgrade", "Connection"):
@@ -99,7 +97,7 @@ def test_our_failure_falls_back_to_authentik(beside):
 
 
 def test_a_database_that_is_away_falls_back_to_authentik(start_workers, start_nginx, authentik_stand_in, tmp_path):
-    workers = start_workers("host=%s" % tmp_path, database_wait="0ms")
+    workers = start_workers("host=%s" % tmp_path, has_database=False, database_wait="0ms")
     nginx = start_nginx(workers.socket, site="beside-authentik", authentik=authentik_stand_in.server_address)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
     assert rawhttp.ask(nginx.socket, "GET", URI, KEY).status == 418

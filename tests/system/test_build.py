@@ -1,37 +1,51 @@
 # SPDX-License-Identifier: MIT
 """What a stranger does first: build, install, distribute, run the demo; and no leak under valgrind."""
+import functools
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 
 import pytest
 
 import fastcgi
+import sample
 import servers
-from test_answers import ASKED, MIXED, batch
-from test_contract import ADMIN, URI
+from sample import ADMIN, ASKED, MIXED, URI, batch
 
-BUILD = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", servers.ROOT / "build" / "event-matcher-fcgi")).parent
 PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"
 
 
 def run(arguments, directory, **environment):
-    return subprocess.run([str(a) for a in arguments], cwd=directory, capture_output=True, text=True, timeout=300,
+    return subprocess.run([str(a) for a in arguments], cwd=directory, capture_output=True, text=True, timeout=900,
                           stdin=subprocess.DEVNULL, env={**os.environ, **environment})
+
+
+def check_out(path):
+    """A copy of what git tracks, as a stranger's clone has it."""
+    files = subprocess.run(["git", "-c", "safe.directory=*", "ls-files"], cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
+    for name in files.splitlines():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(servers.ROOT / name, path / name)
+    return path
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """A copy of what git tracks, as a stranger's clone has it."""
-    files = subprocess.run(["git", "-c", "safe.directory=*", "ls-files"], cwd=servers.ROOT, check=True, capture_output=True, text=True).stdout
-    for name in files.splitlines():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(servers.ROOT / name, tmp_path / name)
-    return tmp_path
+    return check_out(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def configure(tmp_path_factory):
+    """The configure of a checkout that those share who only configure, each in a directory of its own."""
+    path = check_out(tmp_path_factory.mktemp("checkout"))
+    assert run(["autoreconf", "-i"], path).returncode == 0
+    return path / "configure"
 
 
 def pkg_config_without(library, directory):
@@ -66,21 +80,16 @@ def test_make_distcheck_builds_from_the_tarball_alone(checkout):
 
 @pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
                                               ("uuid", "uuid-dev"), ("libuv", "libuv1-dev")])
-def test_a_missing_library_is_named_with_its_debian_package(checkout, tmp_path, library, package):
-    assert run(["autoreconf", "-i"], checkout).returncode == 0
-    result = run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without(library, tmp_path))
+def test_a_missing_library_is_named_with_its_debian_package(configure, tmp_path, library, package):
+    result = run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without(library, tmp_path))
     assert result.returncode != 0 and "is missing: apt install " + package in result.stderr
 
 
-def demo_directories():
-    return set(pathlib.Path("/tmp").glob("event-matcher.*"))
-
-
 def test_the_demo_shows_an_answer_and_leaves_nothing_behind():
-    before = demo_directories()
     result = run(["scripts/demo", "--once", "--port=18080"], servers.ROOT)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert '"name":"default-match-configuration-error"' in result.stdout and demo_directories() <= before
+    directory, = re.findall(r"PostgreSQL in (\S+)$", result.stdout, re.M)
+    assert '"name":"default-match-configuration-error"' in result.stdout and not os.path.exists(directory)
 
 
 def test_the_demo_takes_the_next_port_where_one_is_taken():
@@ -112,11 +121,19 @@ def test_the_build_is_configured_anew_for_other_arguments_and_keeps_them_for_non
         assert (checkout / "built" / "event-matcher-fcgi").exists()
 
 
-def test_make_check_without_criterion_fails_and_says_what_to_install(checkout):
-    assert run(["autoreconf", "-i"], checkout).returncode == 0
-    assert run(["./configure", "-q"], checkout, PKG_CONFIG=pkg_config_without("criterion", checkout)).returncode == 0
-    result = run(["make", "check"], checkout)
+def test_make_check_without_criterion_fails_and_says_what_to_install(configure, tmp_path):
+    assert run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without("criterion", tmp_path)).returncode == 0
+    result = run(["make", "check"], tmp_path)
     assert result.returncode != 0 and "apt install libcriterion-dev" in result.stdout
+
+
+@pytest.mark.parametrize("ci, code, said", [("false", 0, "SKIPPED [5]"), ("true", 1, "CI must not go without")])
+def test_a_clone_without_the_recordings_skips_the_replay_in_one_line_but_fails_in_ci(checkout, ci, code, said):
+    result = run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-rs", "tests/system/test_replay.py"],
+                 checkout, CI=ci)
+    missing = "%s/shared/authentik/recorded.jsonl" % checkout.parent
+    assert result.returncode == code and said in result.stdout and missing in result.stdout, result.stdout
+    assert result.stdout.count("the recordings are not here: " + missing) == (code == 0), result.stdout
 
 
 def command_line(pid):
@@ -129,15 +146,16 @@ def command_line(pid):
 @pytest.mark.parametrize("number, moment", [(signal.SIGINT, "serving until Ctrl-C"), (signal.SIGTERM, "starting the workers"),
                                             (signal.SIGHUP, "starting a private PostgreSQL")])
 def test_an_interrupted_demo_leaves_nothing_running(number, moment):
+    hears = functools.partial(signal.signal, number, signal.SIG_DFL)  # a shell in the background would have it ignored
     process = subprocess.Popen(["scripts/demo", "--port=18180"], cwd=servers.ROOT, stdout=subprocess.PIPE, text=True,
-                               stderr=subprocess.STDOUT, start_new_session=True)
+                               stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=hears)
     directory = None
     for line in process.stdout:
         directory = line.split()[-1] if "PostgreSQL in" in line else directory
         if moment in line:
             break
     process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=300)
     assert process.returncode in (130, 143) and not os.path.exists(directory)
     assert [pid for pid in os.listdir("/proc") if pid.isdigit() and directory in command_line(pid)] == []
 
@@ -145,7 +163,7 @@ def test_an_interrupted_demo_leaves_nothing_running(number, moment):
 def serve_under_valgrind(directory, dsn, listener):
     arguments = ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
                  "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error",
-                 "--connect-timeout=60s", "--database-wait=60s", "--request-timeout=60s", "--statement-timeout=60s"]  # valgrind takes its time
+                 *servers.options(**servers.PATIENCE)]
     return subprocess.Popen([str(a) for a in arguments], stdin=listener.fileno(), stderr=subprocess.DEVNULL)
 
 
@@ -155,16 +173,15 @@ def test_ten_thousand_requests_leak_nothing_under_valgrind(alone, tmp_path):
         listener.bind(path)
         listener.listen(128)
         process = serve_under_valgrind(tmp_path, alone.dsn, listener)
-    connections = [fastcgi.Connection(path, timeout=60) for _ in range(20)]
+    connections = [fastcgi.Connection(path, timeout=300) for _ in range(20)]
     assert connections[0].ask(URI, ADMIN).status == 200
     generator = random.Random(2)
     for _ in range(500):
         asked = batch(generator, 20)
         for connection, (key, n, _) in zip(connections, asked):
-            headers = [("Authorization", "Bearer " + key)]
-            connection.send(fastcgi.request(fastcgi.parameters(fastcgi.URI.format(ASKED[n]), headers=headers)))
+            connection.send(sample.request(fastcgi.URI.format(ASKED[n]), key))
         assert [connection.reply().status for connection in connections] == [MIXED[key][n] for key, n, _ in asked]
     for connection in connections:
         connection.socket.close()
     process.terminate()
-    assert process.wait(60) == 0, (tmp_path / "valgrind.log").read_text()[-3000:]
+    assert process.wait(300) == 0, (tmp_path / "valgrind.log").read_text()[-3000:]

@@ -9,10 +9,9 @@ import pytest
 
 import fastcgi
 import rawhttp
+import sample
 import servers
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, POLICY, URI
 
 
 def test_nginx_keeps_its_connection_and_passes_get_head_and_refusals(nginx):
@@ -49,26 +48,26 @@ def test_a_reply_of_4_mib_passes_nginx(start_workers, start_nginx, own):
 
 def cgi_environment(**more):
     return {"REQUEST_METHOD": "GET", "REQUEST_URI": URI, "HTTP_AUTHORIZATION": "Bearer " + ADMIN,
-            "PATH": os.environ["PATH"], **more}
+            "PATH": os.environ["PATH"], **servers.variables(**servers.PATIENCE), **more}
 
 
 def test_cgi_fcgi_gets_a_whole_reply(workers):
     result = subprocess.run(["cgi-fcgi", "-bind", "-connect", workers.socket], env=cgi_environment(),
-                            capture_output=True, timeout=20)
+                            capture_output=True, timeout=120)
     head, _, body = result.stdout.partition(b"\r\n\r\n")
-    assert head.startswith(b"Status: 200 OK\r\n") and json.loads(body)["pk"] == URI[-37:-1]
+    assert head.startswith(b"Status: 200 OK\r\n") and json.loads(body)["pk"] == POLICY
 
 
 def run_cgi(program, database, *arguments, **more):
     environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE=database.dsn, **more)
-    return subprocess.run([program, *arguments], env=environment, capture_output=True, timeout=20,
+    return subprocess.run([program, *arguments], env=environment, capture_output=True, timeout=120,
                           stdin=subprocess.DEVNULL)
 
 
 def test_a_cgi_request_is_answered_on_standard_output(program, alone):
     result = run_cgi(program, alone)
     assert result.returncode == 0 and result.stdout.startswith(b"Status: 200 OK\r\n")
-    assert json.loads(result.stdout.partition(b"\r\n\r\n")[2])["pk"] == URI[-37:-1]
+    assert json.loads(result.stdout.partition(b"\r\n\r\n")[2])["pk"] == POLICY
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["--database=host=/nowhere"], ["-x"], ["--workers=0x"]])
@@ -83,13 +82,14 @@ def test_a_cgi_request_may_come_without_request_uri_and_beside_odd_variables(pro
     environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE=alone.dsn, SCRIPT_NAME="/api/v3",
                                   PATH_INFO=URI[7:], LS_COLORS="\x1b[0m")
     del environment["REQUEST_URI"]
-    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
     assert result.stdout.startswith(b"Status: 200")
 
 
 def test_a_cgi_request_without_a_database_is_told_503(program, tmp_path):
-    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1", EVENT_MATCHER_DATABASE="host=%s" % tmp_path)
-    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+    environment = cgi_environment(GATEWAY_INTERFACE="CGI/1.1",
+                                  **servers.variables(database="host=%s" % tmp_path, database_wait="1s"))
+    result = subprocess.run([program], env=environment, capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
     assert result.stdout.startswith(b"Status: 503") and b"Retry-After: 1" in result.stdout
 
 
@@ -105,13 +105,14 @@ def test_a_large_cgi_reply_waits_for_a_reader_behind_a_pipe_that_does_not_block(
         waiting = "/proc/%d/syscall" % process.pid
         servers.wait_until(lambda: open(waiting).read().split()[0] in ("7", "271"), "the program to wait for its reader")  # poll
         body = (head + reader.read()).partition(b"\r\n\r\n")[2]
-    assert process.wait(20) == 0 and len(json.loads(body)["app"]) == 4 << 20
+    assert process.wait(60) == 0 and len(json.loads(body)["app"]) == 4 << 20
 
 
 def test_spawn_fcgi_hands_over_descriptor_0_and_one_worker_serves(program, alone, directory):
     path = str(directory / "spawned.sock")
     pid_file = directory / "spawned.pid"
-    subprocess.run(["spawn-fcgi", "-s", path, "-M", "0666", "-P", pid_file, "--", program, "--database=" + alone.dsn],
+    subprocess.run(["spawn-fcgi", "-s", path, "-M", "0666", "-P", pid_file, "--", program,
+                    *servers.options(database=alone.dsn, **servers.PATIENCE)],
                    check=True, capture_output=True)
     pid = int(pid_file.read_text())
     try:
@@ -133,30 +134,29 @@ def test_systemds_sockets_are_taken_over_with_a_pool(program, alone, directory):
     path = str(directory / "activated.sock")
     listener = listening_socket(path)
     script = 'exec 3<&%d; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"' % listener.fileno()
-    process = subprocess.Popen(["bash", "-c", script, "bash", program, "--database=" + alone.dsn, "--workers=2"],
+    process = subprocess.Popen(["bash", "-c", script, "bash", program,
+                                *servers.options(database=alone.dsn, workers=2, **servers.PATIENCE)],
                                pass_fds=[listener.fileno()], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert fastcgi.ask(path, URI, ADMIN).status == 200
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert os.path.exists(path), "systemd's socket is not ours to remove"
 
 
 def test_listen_fds_of_another_process_are_none_of_ours(program):
     result = subprocess.run([program], env={"LISTEN_FDS": "1", "LISTEN_PID": "1"}, capture_output=True,
-                            stdin=subprocess.DEVNULL, timeout=20)
+                            stdin=subprocess.DEVNULL, timeout=120)
     assert result.returncode == 2 and b"nothing to listen on" in result.stderr
 
 
-def test_tcp_serves_as_the_unix_socket_does(program, alone, directory):
+def test_tcp_serves_as_the_unix_socket_does(start_workers, alone):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    process = servers.Process([program, "--listen=127.0.0.1:%d" % port, "--database=" + alone.dsn, "--workers=1"],
-                              directory, "tcp")
-    process.wait_ready(lambda: servers.connects(("127.0.0.1", port)), "the workers on TCP")
+    workers = start_workers(alone, listen="127.0.0.1:%d" % port)
     with socket.create_connection(("127.0.0.1", port)) as connection:
-        connection.sendall(fastcgi.request(fastcgi.parameters(URI, headers=KEY), flags=0))
+        connection.sendall(sample.request(flags=0))
         assert b"Status: 200 OK" in connection.makefile("rb").read()
-    assert process.stop() == 0
+    assert workers.stop() == 0

@@ -5,10 +5,9 @@ import json
 import pytest
 
 import fastcgi
+import sample
+from sample import ADMIN, MISSING, POLICIES, POLICY, URI
 
-POLICY = "11111111-1111-4111-8111-111111111111"
-ADMIN = "sample-key-admin"
-URI = fastcgi.URI.format(POLICY)
 JSON = "application/json; charset=utf-8"
 
 NOT_FOUND = {"detail": "Not found."}
@@ -49,14 +48,14 @@ def test_a_reply_carries_its_type_and_its_exact_length(workers):
 
 
 def test_bound_to_counts_disabled_bindings_and_prompt_stages(workers):
-    assert ask(workers, fastcgi.URI.format("33333333-3333-4333-8333-333333333333"))[1]["bound_to"] == 3
+    assert ask(workers, fastcgi.URI.format(POLICIES[2]))[1]["bound_to"] == 3
 
 
 @pytest.mark.parametrize("segment, status", [
     (POLICY, 200), (POLICY.upper(), 200), (POLICY.replace("-", ""), 200), ("{%s}" % POLICY, 200),
     ("{%s}" % POLICY.replace("-", ""), 200), ("%7B" + POLICY + "%7D", 200), ("urn:uuid:" + POLICY, 200),
     ("urn:uuid:" + POLICY.replace("-", ""), 200), (POLICY.replace("-", "%2d"), 200), ("%31" + POLICY[1:], 200),
-    ("00000000-0000-0000-0000-000000000000", 404), ("99999999-9999-4999-8999-999999999999", 404),
+    ("00000000-0000-0000-0000-000000000000", 404), (MISSING, 404),
     ("ffffffff-ffff-ffff-ffff-ffffffffffff", 404), (POLICY[:-1], 400), (POLICY + "1", 400), ("g" + POLICY[1:], 400),
     ("{" + POLICY, 400), (POLICY + "}", 400), ("{{%s}}" % POLICY, 400), ("{urn:uuid:%s}" % POLICY, 400),
     ("urn:uuid:{%s}" % POLICY, 400), ("URN:UUID:" + POLICY, 400), ("urn:" + POLICY, 400), ("uuid:" + POLICY, 400),
@@ -144,7 +143,7 @@ def test_a_good_key_is_found_behind_bearer_in_any_case(workers, value):
     ("sample-key-dashboard", 200, 200), ("sample-token-admin", 200, 200), ("sample-key-helpdesk", 200, 404),
     ("sample-key-outpost", 404, 404), ("sample-key-employee", 403, 403)])
 def test_a_caller_sees_what_its_rights_allow(workers, key, own, other):
-    one, two, none = ("33333333-3333-4333-8333-333333333333", POLICY, "99999999-9999-4999-8999-999999999999")
+    one, two, none = (POLICIES[2], POLICY, MISSING)
     assert [ask(workers, fastcgi.URI.format(uuid), key)[0] for uuid in (one, two)] == [own, other]
     assert ask(workers, fastcgi.URI.format(none), key)[0] == (403 if other == 403 else 404)
 
@@ -205,7 +204,7 @@ def test_ambiguous_or_malformed_parameters_are_refused(workers, extra, sentence)
 
 
 def test_a_tab_in_a_header_and_128_parameters_are_allowed(workers):
-    given = fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN), ("X-Tab", "a\tb")])
+    given = sample.parameters() + [("HTTP_X_TAB", "a\tb")]
     assert ask_parameters(workers, given + [("N%d" % n, "v") for n in range(124)])[0] == 200
 
 
@@ -229,7 +228,7 @@ def test_without_request_uri_the_decoded_path_of_cgi_is_taken(workers):
 
 
 def test_a_query_parameter_called_after_an_environment_variable_changes_nothing(workers):
-    given = fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN), ("Proxy", "http://evil")])
+    given = sample.parameters() + [("HTTP_PROXY", "http://evil")]
     assert ask_parameters(workers, given + [("PGHOST", "192.0.2.1"), ("EVENT_MATCHER_DATABASE", "x")])[0] == 200
 
 

@@ -12,8 +12,9 @@ import psycopg
 import pytest
 
 import fastcgi
+import sample
 import servers
-from test_contract import ADMIN, URI
+from sample import ADMIN, POLICIES, URI
 
 UNAVAILABLE = (503, {"detail": "Service temporarily unavailable."})
 LATE = (504, {"detail": "The database did not answer in time."})
@@ -32,7 +33,7 @@ def serves(workers):
 
 def check(program, dsn, *arguments):
     return subprocess.run([program, "--check", "--database=" + dsn, *arguments], capture_output=True, text=True,
-                          timeout=30, stdin=subprocess.DEVNULL)
+                          timeout=120, stdin=subprocess.DEVNULL)
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_another_schema_is_found_by_its_name(program, own, start_workers):
 
 def test_a_database_that_is_not_ready_yet_is_waited_for(start_workers, own):
     own.run("alter table authentik_core_user rename to migrating")
-    workers = start_workers(own)
+    workers = start_workers(own, has_database=False, database_wait="1s")
     servers.wait_until(lambda: "the table authentik_core_user is missing" in workers.log(), "the missing table to be named")
     assert ask(workers) == UNAVAILABLE
     own.run("alter table migrating rename to authentik_core_user")
@@ -103,43 +104,47 @@ def test_a_table_that_goes_while_serving_is_an_error_then_named_then_healed(star
     assert serves(workers)
     own.run("alter table authentik_policies_policybinding rename to gone")
     assert ask(workers) == ERROR
-    servers.wait_until(lambda: "authentik_policies_policybinding is missing" in workers.log(), "the table to be named", 3)
+    servers.wait_until(lambda: "authentik_policies_policybinding is missing" in workers.log(), "the table to be named")
     own.run("alter table gone rename to authentik_policies_policybinding")
     servers.wait_until(lambda: serves(workers), "the service")
 
 
+def seconds_until_unavailable(workers):
+    started = time.monotonic()
+    assert ask(workers) == UNAVAILABLE
+    return time.monotonic() - started
+
+
 def test_a_lost_database_gives_503_and_heals_by_itself(start_workers, own_postgres):
-    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"), database_wait="2s")
     assert serves(workers)
     own_postgres[0].stop()
-    assert ask(workers) == UNAVAILABLE
     servers.wait_until(lambda: ask(workers) == UNAVAILABLE, "a 503")
-    started = time.monotonic()
-    assert ask(workers) == UNAVAILABLE and time.monotonic() - started < 0.5
+    assert min(seconds_until_unavailable(workers) for _ in range(5)) < 1  # who waits, waits 2 seconds
     own_postgres.append(servers.Postgres(own_postgres[0].directory))
-    servers.wait_until(lambda: serves(workers), "the service", 5)
+    servers.wait_until(lambda: serves(workers), "the service")
 
 
 def test_a_start_without_a_database_serves_once_it_is_there(start_workers, own_postgres):
     own_postgres[0].stop()
-    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"), has_database=False, database_wait="1s")
     assert ask(workers) == UNAVAILABLE
     own_postgres.append(servers.Postgres(own_postgres[0].directory))
-    servers.wait_until(lambda: serves(workers), "the service", 5)
+    servers.wait_until(lambda: serves(workers), "the service")
 
 
 def test_a_request_outlives_a_restart(start_workers, own_postgres):
-    workers = start_workers(own_postgres[0].dsn(user="event_matcher"), database_wait="20s", request_timeout="20s")
+    workers = start_workers(own_postgres[0].dsn(user="event_matcher"))
     assert serves(workers)
     own_postgres[0].stop()
-    with fastcgi.Connection(workers.socket, timeout=20) as connection:
-        connection.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN)])))
+    with fastcgi.Connection(workers.socket, timeout=60) as connection:
+        connection.send(sample.request())
         own_postgres.append(servers.Postgres(own_postgres[0].directory))
         assert connection.reply().status == 200
 
 
 def test_backends_that_are_terminated_cost_no_request(start_workers, own):
-    workers = start_workers(own, database_wait="5s", request_timeout="5s")
+    workers = start_workers(own)
     assert serves(workers)
     for _ in range(20):
         own.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher' "
@@ -157,11 +162,66 @@ def test_a_server_that_is_stopped_gives_504_at_the_deadline(start_workers, own):
     try:
         started = time.monotonic()
         assert ask(workers) == LATE
-        assert 0.4 < time.monotonic() - started < 1.5
-        servers.wait_until(lambda: serves(workers), "a new connection", 10)
+        assert 0.4 < time.monotonic() - started < 20  # connecting anew may take 60
+        servers.wait_until(lambda: serves(workers), "a new connection")
     finally:
         for pid in backends:
             os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def held(own):
+    """A database where who reads POLICY waits for a lock while the test holds it; the list is of the waiting backends."""
+    sample.intercept(own, "perform pg_advisory_xact_lock_shared(1)")
+    own.waiting = lambda: [pid for pid, in own.run("select pid from pg_locks where locktype = 'advisory' and not granted")]
+    with psycopg.connect(own.owner_dsn) as lock:
+        lock.execute("select pg_advisory_xact_lock(1)")
+        yield own
+
+
+def test_a_question_whose_batch_is_overdue_a_second_time_is_answered_504(start_workers, held):
+    workers, stopped = start_workers(held, statement_timeout="2s"), []
+    with fastcgi.Connection(workers.socket) as client:
+        client.send(sample.request())
+        try:
+            for _ in range(2):
+                servers.wait_until(lambda: set(held.waiting()) - set(stopped), "a backend to wait for the lock")
+                stopped += set(held.waiting()) - set(stopped)
+                os.kill(stopped[-1], signal.SIGSTOP)  # or it would end the statement by itself
+            assert client.reply().status == 504
+        finally:
+            for pid in stopped:
+                os.kill(pid, signal.SIGCONT)
+    assert workers.log().count("it did not answer within statement_timeout") == 2
+
+
+def test_a_question_whose_client_has_gone_is_not_asked_again(start_workers, held):
+    workers = start_workers(held, log_level="debug")
+    with fastcgi.Connection(workers.socket) as client:
+        client.send(sample.request())
+        servers.wait_until(held.waiting, "the question to be with the database")
+    servers.wait_until(lambda: "the peer has closed it" in workers.log(), "the client's end to be noticed")
+    held.run("select pg_terminate_backend(%d)" % held.waiting()[0])
+    servers.wait_until(lambda: workers.log().count("the PostgreSQL connection is ready") == 2, "another connection")
+    with fastcgi.Connection(workers.socket, timeout=20) as another:  # who would wait behind it
+        assert another.ask(fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
+    assert held.waiting() == []
+
+
+def test_more_token_lookups_than_allowed_are_told_503(start_workers, own):
+    workers = start_workers(own, max_token_lookups=2)
+    with psycopg.connect(own.owner_dsn) as lock, contextlib.ExitStack() as kept:
+        lock.execute("lock table authentik_providers_oauth2_accesstoken in access exclusive mode")
+        clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(3)]
+        for number, client in enumerate(clients):
+            client.send(sample.request(key="nobody-%d" % number))
+            if number == 0:
+                servers.wait_until(lambda: own.run("select count(*) from pg_locks where not granted")[0][0], "the first to wait")
+        assert serves(workers)  # so the others have been asked about before, and wait behind the first
+        with fastcgi.Connection(workers.socket, timeout=20) as surplus:
+            assert surplus.ask(URI, "nobody").status == 503
+        lock.rollback()
+        assert [client.reply().status for client in clients] == [403] * 3
 
 
 FAILURES = {
@@ -171,31 +231,21 @@ FAILURES = {
 
 @pytest.mark.parametrize("sqlstate", FAILURES)
 def test_an_error_of_the_database_is_told_by_its_class_and_nothing_else(start_workers, own, sqlstate):
-    """A view in the policies' place raises the error for one policy, and only for it."""
-    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
-               if id = '%s' then raise 'a secret of the database' using errcode = '%s'; end if; return name; end $$;
-               alter table authentik_policies_policy rename to base;
-               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % (URI[-37:-1], sqlstate))
+    sample.fail(own, sqlstate)
     workers = start_workers(own)
-    other = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    other = fastcgi.URI.format(POLICIES[1])
     assert fastcgi.ask(workers.socket, other, ADMIN).status == 200
     assert ask(workers) == FAILURES[sqlstate]
     servers.wait_until(lambda: fastcgi.ask(workers.socket, other, ADMIN).status == 200, "the service")
 
 
 def test_one_bad_row_fails_only_its_own_question_of_a_batch(start_workers, own):
-    own.run("""create function fail(id uuid, name text) returns text language plpgsql immutable as $$ begin
-               if id = '%s' then return (1 / 0)::text; end if; return name; end $$;
-               alter table authentik_policies_policy rename to base;
-               create view authentik_policies_policy as select policy_uuid, fail(policy_uuid, name) as name, execution_logging
-               from base; grant select on authentik_policies_policy to event_matcher""" % URI[-37:-1])
+    sample.intercept(own, "return (1 / 0)::text")
     workers = start_workers(own)
-    good = fastcgi.URI.format("22222222-2222-4222-8222-222222222222")
+    good = fastcgi.URI.format(POLICIES[1])
     connections = [fastcgi.Connection(workers.socket) for _ in range(20)]
     for number, connection in enumerate(connections):
-        headers = [("Authorization", "Bearer " + ADMIN)]
-        connection.send(fastcgi.request(fastcgi.parameters(good if number % 2 else URI, headers=headers)))
+        connection.send(sample.request(good if number % 2 else URI))
     assert [connection.reply().status for connection in connections] == [500, 200] * 10
     for connection in connections:
         connection.socket.close()
@@ -208,10 +258,10 @@ def test_a_permission_that_appears_later_is_found(start_workers, own):
     assert serves(workers) and ask(workers, "sample-key-auditor")[0] == 403
     assert "no permission view_eventmatcherpolicy" in workers.log()
     own.run("insert into auth_permission select * from kept; insert into authentik_core_user_user_permissions select * from grants")
-    servers.wait_until(lambda: ask(workers, "sample-key-auditor")[0] == 200, "the permission", 15)
+    servers.wait_until(lambda: ask(workers, "sample-key-auditor")[0] == 200, "the permission")
     own.run("truncate auth_permission cascade; update kept set id = 77; update grants set permission_id = 77; "
             "insert into auth_permission select * from kept; insert into authentik_core_user_user_permissions select * from grants")
-    servers.wait_until(lambda: ask(workers, "sample-key-auditor")[0] == 200, "the permission under another id", 15)
+    servers.wait_until(lambda: ask(workers, "sample-key-auditor")[0] == 200, "the permission under another id")
 
 
 def test_an_index_that_comes_or_goes_is_noticed_and_planned_with(start_workers, own):
@@ -221,7 +271,7 @@ def test_an_index_that_comes_or_goes_is_noticed_and_planned_with(start_workers, 
     for count, change in enumerate(["create index on authentik_providers_oauth2_accesstoken (token, id)",
                                     "drop index authentik_providers_oauth2_accesstoken_token_id_idx"], 1):
         own.run(change)
-        servers.wait_until(lambda: workers.log().count("has come or gone") == count, "the change to be noticed", 15)
+        servers.wait_until(lambda: workers.log().count("has come or gone") == count, "the change to be noticed")
         servers.wait_until(lambda: workers.log().count("for access tokens is ready") == count + 1, "another session")
         assert ask(workers, "sample-token-admin")[0] == 200
     assert workers.log().count("no valid index") == 2
@@ -229,14 +279,14 @@ def test_an_index_that_comes_or_goes_is_noticed_and_planned_with(start_workers, 
 
 def test_a_batch_that_waits_behind_a_slow_one_is_not_taken_for_a_lost_connection(start_workers, own):
     """The first two batches need a table that is locked, each until its statement_timeout; the third does not."""
-    workers = start_workers(own, request_timeout="4s", statement_timeout="600ms", log_level="debug")
+    workers = start_workers(own, statement_timeout="600ms", log_level="debug")
     assert serves(workers) and ask(workers, "sample-key-employee")[0] == 403  # whose rights are asked for along from now on
     with psycopg.connect(own.owner_dsn) as lock, contextlib.ExitStack() as kept:
         lock.execute("lock table guardian_userobjectpermission in access exclusive mode")
         clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(101)]
         for number, client in enumerate(clients):
             key = "sample-key-employee" if number < 2 else ADMIN
-            client.send(fastcgi.request(fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + key)])))
+            client.send(sample.request(key=key))
             if number == 0:
                 servers.wait_until(lambda: own.run("select count(*) from pg_locks where not granted")[0][0], "the first batch to wait")
         got = [client.reply().status for client in clients]

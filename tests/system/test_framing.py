@@ -9,11 +9,12 @@ import time
 import pytest
 
 import fastcgi
+import sample
 import servers
 from fastcgi import Connection, record
-from test_contract import ADMIN, URI, invalid
+from sample import ADMIN, POLICIES, POLICY, URI
 
-GOOD = fastcgi.parameters(URI, headers=[("Authorization", "Bearer " + ADMIN)])
+GOOD = sample.parameters()
 
 
 def still_serves(workers):
@@ -28,7 +29,7 @@ def test_parameters_may_be_split_over_records_anywhere(workers, piece):
 @pytest.mark.parametrize("size", [1, 3, 8, 50])
 def test_records_may_arrive_in_pieces_of_any_size(workers, size):
     with Connection(workers.socket) as connection:
-        data = fastcgi.request(GOOD, body=b"body")
+        data = sample.request(body=b"body")
         for at in range(0, len(data), size):
             connection.send(data[at:at + size])
         assert connection.reply().status == 200
@@ -55,7 +56,7 @@ def test_without_keep_conn_the_connection_is_closed_after_the_reply(workers):
 
 def test_the_reply_ends_its_stream_and_comes_in_one_piece(workers):
     with Connection(workers.socket) as connection:
-        connection.send(fastcgi.request(GOOD))
+        connection.send(sample.request())
         records = [connection.record() for _ in range(3)]
         assert [kind for kind, _, _ in records] == [fastcgi.STDOUT, fastcgi.STDOUT, fastcgi.END]
         assert records[1][2] == b"" and records[2][2] == bytes(8)
@@ -64,7 +65,7 @@ def test_the_reply_ends_its_stream_and_comes_in_one_piece(workers):
 def test_the_next_request_may_come_with_the_last_one(workers):
     with Connection(workers.socket) as connection:
         refused = fastcgi.request(fastcgi.parameters("/x/"))
-        connection.send(refused * 20 + fastcgi.request(GOOD))
+        connection.send(refused * 20 + sample.request())
         assert [connection.reply().status for _ in range(21)] == [404] * 20 + [200]
 
 
@@ -86,12 +87,12 @@ def test_head_has_no_body_when_it_is_malformed_either(workers, bad):
 
 def test_a_body_is_read_to_its_end_before_the_answer(workers):
     with Connection(workers.socket) as connection:
-        data = fastcgi.request(GOOD, body=b"x" * 200000)
+        data = sample.request(body=b"x" * 200000)
         connection.send(data[:-8])
         connection.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
             connection.receive(1)
-        connection.socket.settimeout(10)
+        connection.socket.settimeout(60)
         connection.send(data[-8:])
         assert connection.reply().status == 200
 
@@ -108,7 +109,7 @@ def test_get_values_names_the_limits_and_leaves_the_unknown_out(workers):
 @pytest.mark.parametrize("kind", [0, 10, 11, 12, 77, 255])
 def test_a_management_record_of_unknown_type_is_told_so_and_the_request_goes_on(workers, kind):
     with Connection(workers.socket) as connection:
-        data = fastcgi.request(GOOD)
+        data = sample.request()
         connection.send(data[:16] + record(kind, b"?" * 300, id=0, padding=255) + data[16:])
         assert connection.record() == (fastcgi.UNKNOWN_TYPE, 0, bytes([kind]) + bytes(7))
         assert connection.reply().status == 200
@@ -130,15 +131,15 @@ def test_an_unknown_role_without_keep_conn_is_told_before_the_end(workers):
 
 def test_a_second_id_beside_an_open_one_cannot_be_multiplexed(workers):
     with Connection(workers.socket) as connection:
-        data = fastcgi.request(GOOD, 1)
-        connection.send(data[:16] + fastcgi.request(GOOD, 2) + data[16:])
+        data = sample.request()
+        connection.send(data[:16] + sample.request(id=2) + data[16:])
         assert connection.reply(2).protocol_status == fastcgi.CANT_MPX
         assert connection.reply(1).status == 200
 
 
 def test_an_aborted_request_is_ended_without_a_reply_and_the_next_is_served(workers):
     with Connection(workers.socket) as connection:
-        data = fastcgi.request(GOOD)
+        data = sample.request()
         for cut in (16, len(data) - 8, len(data)):
             connection.send(data[:cut] + record(fastcgi.ABORT))
             reply = connection.reply()
@@ -151,7 +152,7 @@ def test_an_aborted_request_is_ended_without_a_reply_and_the_next_is_served(work
                                   record(77, b"z" * 65535, id=9, padding=255)])
 def test_records_of_a_request_that_is_not_open_are_ignored(workers, data):
     with Connection(workers.socket) as connection:
-        request = fastcgi.request(GOOD)
+        request = sample.request()
         connection.send(data + request[:16] + data + request[16:])
         assert connection.reply().status == 200
 
@@ -182,7 +183,7 @@ def test_parameter_lengths_beyond_the_end_are_refused(workers, content):
     with Connection(workers.socket) as connection:
         connection.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, content, piece=3) + record(fastcgi.STDIN))
         reply = connection.reply()
-        assert reply.status == 400 and json.loads(reply.body) == invalid("The parameters are malformed.")
+        assert reply.status == 400 and json.loads(reply.body) == {"non_field_errors": ["The parameters are malformed."], "code": "invalid"}
         assert connection.ask(URI, ADMIN).status == 200
 
 
@@ -215,25 +216,25 @@ def test_a_peer_that_never_finishes_its_request_is_closed_in_time(start_workers,
 
 
 def test_a_peer_that_makes_progress_outlives_receive_timeout(start_workers, alone):
-    workers = start_workers(alone, receive_timeout="400ms")
+    workers = start_workers(alone, receive_timeout="1500ms")
     with Connection(workers.socket) as connection:
         body = record(fastcgi.STDIN, b"x" * 1200)
         connection.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(GOOD)))
-        for at in range(0, len(body), 200):  # one record, which takes twice as long as the limit
+        for at in range(0, len(body), 200):  # one record, which takes longer than the limit
             connection.send(body[at:at + 200])
-            time.sleep(0.12)
+            time.sleep(0.35)
         connection.send(record(fastcgi.STDIN))
         assert connection.reply().status == 200
         refused = fastcgi.request(fastcgi.parameters("/x/"))
         connection.send(refused[:20])
         for _ in range(8):  # always in the middle of a request, and never for long
-            time.sleep(0.12)
+            time.sleep(0.35)
             connection.send(refused[20:] + refused[:20])
             assert connection.reply().status == 404
 
 
 def test_an_idle_connection_is_closed_after_idle_timeout(start_workers, alone):
-    workers = start_workers(alone, idle_timeout="300ms")
+    workers = start_workers(alone, idle_timeout="1s")
     with Connection(workers.socket) as connection:
         assert connection.ask(URI, ADMIN).status == 200 and connection.is_closed()
 
@@ -246,19 +247,40 @@ def is_hung_up(connection):
 
 
 def test_a_peer_that_does_not_read_its_reply_is_closed_and_harms_nobody(start_workers, own):
-    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % URI[-37:-1])
-    workers = start_workers(own, send_timeout="500ms", max_unsent="9MiB")
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own, send_timeout="3s", max_unsent="9MiB")
     with Connection(workers.socket) as deaf, Connection(workers.socket) as another, Connection(workers.socket) as third:
         for connection in (deaf, another):
-            connection.send(fastcgi.request(GOOD))
-        other = URI.replace("11111111-1111-4111-8111", "22222222-2222-4222-8222").replace("111111111111", "222222222222")
-        assert third.ask(other, ADMIN).status == 200
+            connection.send(sample.request())
+        assert third.ask(fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
         assert another.reply().status == 200
         servers.wait_until(lambda: is_hung_up(deaf), "the deaf peer's connection to be closed")
 
 
+def test_replies_that_nobody_reads_are_held_up_to_max_unsent_and_beyond_it_told_503(start_workers, own):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own, max_unsent="6MiB")
+    with Connection(workers.socket) as deaf:
+        deaf.send(sample.request())
+        assert select.select([deaf.socket], [], [], 60)[0]  # its reply has begun, and the rest waits
+        refused = fastcgi.ask(workers.socket, URI, ADMIN)
+        assert refused.status == 503 and refused.headers["retry-after"] == "1"
+        assert fastcgi.ask(workers.socket, fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
+        assert deaf.reply().status == 200
+    servers.wait_until(lambda: still_serves(workers), "room for the reply")
+
+
+def test_a_peer_that_still_writes_after_its_last_reply_is_listened_to_until_send_timeout(start_workers, alone):
+    workers = start_workers(alone, max_connections=1, send_timeout="3s")
+    with Connection(workers.socket) as one, Connection(workers.socket) as surplus:
+        assert one.ask(URI, ADMIN).status == 200
+        assert surplus.ask(URI, ADMIN).status == 503 and surplus.is_closed()
+        surplus.send(b"x" * 1000)  # closed for good, this would be an error, and could have cost the reply
+        servers.wait_until(lambda: is_hung_up(surplus), "the lingering connection to be closed")
+
+
 def test_a_reply_of_many_records_arrives_whole(start_workers, own):
-    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('ä', 2 << 20) where policy_ptr_id = '%s'" % URI[-37:-1])
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('ä', 2 << 20) where policy_ptr_id = '%s'" % POLICY)
     workers = start_workers(own)
     with Connection(workers.socket) as connection:
         for _ in range(3):
@@ -277,7 +299,7 @@ def test_thousands_of_clients_that_leave_or_abort_leave_no_descriptor_behind(wor
     before = descriptors(pid)
     for number in range(3000):
         with Connection(workers.socket) as connection:
-            connection.send(fastcgi.request(GOOD) + (record(fastcgi.ABORT) if number % 2 else b""))
+            connection.send(sample.request() + (record(fastcgi.ABORT) if number % 2 else b""))
     assert still_serves(workers)
     servers.wait_until(lambda: descriptors(pid) <= before, "the descriptors to be closed")
 
@@ -288,14 +310,14 @@ def test_more_connections_than_allowed_are_told_503_and_served_again_later(start
         assert [connection.ask(URI, ADMIN).status for connection in (one, two)] == [200, 200]
         surplus = fastcgi.ask(workers.socket, URI, ADMIN)
         assert (surplus.status, surplus.headers["retry-after"]) == (503, "1")
-    assert still_serves(workers)
+    servers.wait_until(lambda: still_serves(workers), "a connection to be given up")
 
 
 def test_more_requests_than_allowed_are_told_503(start_workers, alone):
     workers = start_workers(alone, max_requests=1)
     with Connection(workers.socket) as one, Connection(workers.socket) as two:
-        one.send(fastcgi.request(GOOD)[:-8])
-        two.send(fastcgi.request(GOOD))
+        one.send(sample.request()[:-8])
+        two.send(sample.request())
         assert two.reply().status in (200, 503)
         reply = two.ask(URI, ADMIN)
         assert json.loads(reply.body) == {"detail": "Service temporarily unavailable."} and reply.status == 503

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""openapi.yaml is a valid document of OpenAPI 3.0, and describes what authentik answers; no server is needed."""
+"""openapi.yaml is a valid document of OpenAPI 3.0, and describes what authentik answers, and what the workers answer."""
 import functools
 import json
 import pathlib
@@ -9,7 +9,10 @@ import pytest
 import yaml
 
 import conftest
+import fastcgi
+import sample
 import servers
+from sample import ADMIN, KEY, URI
 
 OFFICIAL = pathlib.Path("/usr/share/openapi-specification/schemas/v3.0/schema.json")
 DOCUMENT = yaml.safe_load((servers.ROOT / "openapi.yaml").read_text())
@@ -109,8 +112,75 @@ def test_the_example_of_an_error_conforms(name):
     assert not conforms({"detail": 1, "code": 1}, content["schema"])
 
 
+@pytest.mark.recorded
 def test_every_recorded_answer_to_get_conforms():
     recordings = [json.loads(line) for line in conftest.shared("recorded.jsonl").open()]
     answers = [r for r in recordings if r["method"] == "GET" and r["response"] and not r.get("html")]
     assert len(answers) == 239
     assert [r["case"] for r in answers if not conforms(json.loads(r["response"]), body_schema(r["status"]))] == []
+
+
+def agrees(reply, operation="get"):
+    """Compares what the workers say with what the document promises of that status: body, type, and every other header."""
+    promised = resolve(PATH[operation]["responses"][str(reply.status)])
+    (kind, media), = promised.get("content", {None: None}).items()
+    assert reply.headers.get("content-type") == (kind and kind + "; charset=utf-8")
+    assert conforms(json.loads(reply.body), media["schema"]) if media else reply.body == b""
+    headers = {name.lower(): resolve(header)["schema"] for name, header in promised.get("headers", {}).items()}
+    assert set(reply.headers) - {"status", "content-type", "content-length"} == set(headers)
+    for name, schema in headers.items():
+        assert conforms(int(reply.headers[name]) if schema["type"] == "integer" else reply.headers[name], schema)
+
+
+MISSING = fastcgi.URI.format(sample.MISSING)
+WORD = fastcgi.URI.format("word")
+TEXT = [("Accept", "text/html")]
+
+
+@pytest.mark.parametrize("status, uri, key, options", [
+    *((200, fastcgi.URI.format(policy), ADMIN, {}) for policy in sample.POLICIES), (200, URI + "?format=", ADMIN, {}),
+    (400, WORD, ADMIN, {}), (400, URI, ADMIN, {"headers": KEY}), (400, fastcgi.URI.format("a" * 9000), ADMIN, {}),
+    (403, URI, None, {}), (403, URI, b"Basic x", {}), (403, URI, "nope", {}), (403, URI, "sample-key-employee", {}),
+    (404, MISSING, ADMIN, {}), (404, URI, "sample-key-helpdesk", {}), (404, URI + "?format=xml", ADMIN, {}),
+    (404, "/", None, {}), (405, URI, ADMIN, {"method": "POST"}), (405, URI, None, {"method": "DELETE"}),
+    (406, URI, ADMIN, {"headers": TEXT})])
+def test_an_answer_of_the_workers_is_as_described(workers, status, uri, key, options):
+    reply = fastcgi.ask(workers.socket, uri, key, **options)
+    assert reply.status == status
+    agrees(reply)
+
+
+@pytest.mark.parametrize("status, uri, headers", [(204, URI, []), (204, WORD, []), (400, URI, KEY + KEY), (404, "/", []), (406, URI, TEXT)])
+def test_an_answer_to_options_is_as_described(workers, status, uri, headers):
+    reply = fastcgi.ask(workers.socket, uri, method="OPTIONS", headers=headers)
+    assert reply.status == status
+    agrees(reply, "options")
+
+
+@pytest.mark.parametrize("status, sqlstate", [(500, "XX000"), (503, "53200"), (504, "57014")])
+def test_an_answer_to_an_error_of_the_database_is_as_described(start_workers, own, status, sqlstate):
+    sample.fail(own, sqlstate)
+    reply = fastcgi.ask(start_workers(own).socket, URI, ADMIN)
+    assert reply.status == status
+    agrees(reply)
+
+
+def test_an_answer_without_a_database_is_as_described(start_workers, tmp_path):
+    reply = fastcgi.ask(start_workers("host=%s" % tmp_path, has_database=False, database_wait="0ms").socket, URI, ADMIN)
+    assert reply.status == 503
+    agrees(reply)
+
+
+def test_every_described_answer_to_get_was_asked_for():
+    answers = test_an_answer_of_the_workers_is_as_described, test_an_answer_to_an_error_of_the_database_is_as_described
+    asked = {str(row[0]) for test in answers for row in test.pytestmark[0].args[1]}
+    assert asked == set(PATH["get"]["responses"])
+
+
+@pytest.mark.parametrize("change", [{"status": "200 OK"}, {"allow": "GET"}, {"content-type": "text/html"}])
+def test_an_answer_that_is_not_as_described_would_be_seen(workers, change):
+    reply = fastcgi.ask(workers.socket, URI, "nope")
+    reply.headers.update(change)
+    reply.status = int(reply.headers["status"][:3])
+    with pytest.raises(AssertionError):
+        agrees(reply)

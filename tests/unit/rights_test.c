@@ -29,7 +29,7 @@ static struct rights read_rights(
 	const char *const texts[] = {"1", all, granted, any, by};
 
 	put_row(STATEMENT_RIGHTS, 5, texts);
-	return rights_read(&answer, &inquiry);
+	return rights_read(&answer, &inquiry, INQUIRY_RIGHTS);
 }
 
 Test(rights, of_who_sees_all_no_grant_is_read)
@@ -65,7 +65,7 @@ static bool read_caller(struct caller *caller, const char *group)
 	const char *const texts[] = {"1", "7", "t", "f", group};
 
 	put_row(STATEMENT_CALLER, 5, texts);
-	return caller_read(caller, &answer, &inquiry, STATEMENT_CALLER);
+	return caller_read(caller, &answer, &inquiry, INQUIRY_CALLER);
 }
 
 Test(rights, a_caller_has_a_user_and_the_group_that_makes_a_superuser)

@@ -46,5 +46,7 @@ static bool render(struct json *json, struct buffer *body, const struct inquiry 
 	return true;
 }
 
-const struct operation retrieve_event_matcher = {
-    .doing = "retrieving an event matcher policy", .wants = INQUIRY_POLICY, .render = render};
+const struct operation retrieve_event_matcher = {.doing = "retrieving an event matcher policy",
+    .object = INQUIRY_POLICY,
+    .rights = INQUIRY_RIGHTS,
+    .render = render};
