@@ -35,7 +35,6 @@ struct exchanges {
 	    due; /* refused without a question: answered at the end of this turn of the loop */
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;
-	uv_prepare_t turn;
 	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };
 
