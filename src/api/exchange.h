@@ -31,8 +31,6 @@ struct exchanges {
 	struct exchange *slots; /* max_requests of them */
 	size_t fresh;           /* slots [fresh ..) have never been used */
 	struct list unused;
-	struct list
-	    due; /* refused without a question: answered at the end of this turn of the loop */
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;
 	struct buffer overloaded; /* the whole response for a request that finds no slot */
