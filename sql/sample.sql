@@ -14,15 +14,17 @@ insert into authentik_policies_policy (policy_uuid, name, execution_logging) val
     ('88888888-8888-4888-8888-888888888888', 'match-secret-views', false),
     ('99999999-9999-4999-8999-999999999999', 'an-expression-policy-no-event-matcher', false);
 
-insert into authentik_policies_event_matcher_eventmatcherpolicy (policy_ptr_id, action, client_ip, app, model) values
-    ('11111111-1111-4111-8111-111111111111', 'configuration_error', null, null, null),
-    ('22222222-2222-4222-8222-222222222222', 'policy_exception', '', '', ''),
-    ('33333333-3333-4333-8333-333333333333', 'login_failed', null, 'authentik.core', null),
-    ('44444444-4444-4444-8444-444444444444', 'login_failed', '192.0.2.10', null, null),
-    ('55555555-5555-4555-8555-555555555555', 'model_deleted', null, 'authentik.core', 'authentik_core.user'),
-    ('66666666-6666-4666-8666-666666666666', null, null, null, null),
-    ('77777777-7777-4777-8777-777777777777', 'model_updated', null, 'authentik.events', 'authentik_events.event'),
-    ('88888888-8888-4888-8888-888888888888', 'secret_view', null, 'authentik.crypto', 'authentik_crypto.certificatekeypair');
+insert into authentik_policies_event_matcher_eventmatcherpolicy (policy_ptr_id, action, client_ip, app, model, query) values
+    ('11111111-1111-4111-8111-111111111111', 'configuration_error', null, null, null, 'context.message ~ "provider"'),
+    ('22222222-2222-4222-8222-222222222222', 'policy_exception', '', '', '', ''),
+    ('33333333-3333-4333-8333-333333333333', 'login_failed', null, 'authentik.core', null, null),
+    ('44444444-4444-4444-8444-444444444444', 'login_failed', '192.0.2.10', null, null, null),
+    ('55555555-5555-4555-8555-555555555555', 'model_deleted', null, 'authentik.core', 'authentik_core.user', null),
+    ('66666666-6666-4666-8666-666666666666', null, null, null, null, null),
+    ('77777777-7777-4777-8777-777777777777', 'model_updated', null, 'authentik.events', 'authentik_events.event',
+     'user.username startswith "größ"'),
+    ('88888888-8888-4888-8888-888888888888', 'secret_view', null, 'authentik.crypto', 'authentik_crypto.certificatekeypair',
+     null);
 
 insert into authentik_policies_policybinding (policy_id, target_id, "order", enabled) values
     ('11111111-1111-4111-8111-111111111111', 'aaaaaaaa-0000-4000-8000-000000000001', 0, true),
@@ -33,12 +35,24 @@ insert into authentik_policies_policybinding (policy_id, target_id, "order", ena
 insert into authentik_stages_prompt_promptstage_validation_policies (promptstage_id, policy_id) values
     ('bbbbbbbb-0000-4000-8000-000000000001', '33333333-3333-4333-8333-333333333333');
 
-insert into authentik_core_group (group_uuid, name, parent_id, is_superuser) values
-    ('cccccccc-0000-4000-8000-000000000001', 'authentik Admins', null, true),
-    ('cccccccc-0000-4000-8000-000000000002', 'Operations', 'cccccccc-0000-4000-8000-000000000001', false),
-    ('cccccccc-0000-4000-8000-000000000003', 'Operations Europe', 'cccccccc-0000-4000-8000-000000000002', false),
-    ('cccccccc-0000-4000-8000-000000000004', 'Operations Berlin', 'cccccccc-0000-4000-8000-000000000003', false),
-    ('cccccccc-0000-4000-8000-000000000005', 'Everyone', null, false);
+insert into authentik_core_group (group_uuid, name, is_superuser) values
+    ('cccccccc-0000-4000-8000-000000000001', 'authentik Admins', true),
+    ('cccccccc-0000-4000-8000-000000000002', 'Operations', false),
+    ('cccccccc-0000-4000-8000-000000000003', 'Operations Europe', false),
+    ('cccccccc-0000-4000-8000-000000000004', 'Operations Berlin', false),
+    ('cccccccc-0000-4000-8000-000000000005', 'Everyone', false),
+    ('cccccccc-0000-4000-8000-000000000006', 'Compliance', false),
+    ('cccccccc-0000-4000-8000-000000000007', 'Auditors', false),
+    ('cccccccc-0000-4000-8000-000000000008', 'Contractors', false);
+
+-- Each group is in its parents, and a group may have several: Auditors are in Compliance and in Everyone.
+insert into authentik_core_groupparentage (child_id, parent_id) values
+    ('cccccccc-0000-4000-8000-000000000002', 'cccccccc-0000-4000-8000-000000000001'),
+    ('cccccccc-0000-4000-8000-000000000003', 'cccccccc-0000-4000-8000-000000000002'),
+    ('cccccccc-0000-4000-8000-000000000004', 'cccccccc-0000-4000-8000-000000000003'),
+    ('cccccccc-0000-4000-8000-000000000004', 'cccccccc-0000-4000-8000-000000000005'),
+    ('cccccccc-0000-4000-8000-000000000007', 'cccccccc-0000-4000-8000-000000000005'),
+    ('cccccccc-0000-4000-8000-000000000007', 'cccccccc-0000-4000-8000-000000000006');
 
 insert into authentik_core_user (id, username, is_active, type) values
     (1, 'akadmin', true, 'internal'),
@@ -52,26 +66,35 @@ insert into authentik_core_user (id, username, is_active, type) values
     (9, 'outpost', true, 'internal_service_account');
 select setval(pg_get_serial_sequence('authentik_core_user', 'id'), 9);
 
-insert into authentik_core_user_ak_groups (user_id, group_id) values
+insert into authentik_core_user_groups (user_id, group_id) values
     (1, 'cccccccc-0000-4000-8000-000000000001'),
     (2, 'cccccccc-0000-4000-8000-000000000004'),
+    (3, 'cccccccc-0000-4000-8000-000000000007'),
+    (6, 'cccccccc-0000-4000-8000-000000000008'),
     (7, 'cccccccc-0000-4000-8000-000000000005'),
     (8, 'cccccccc-0000-4000-8000-000000000001');
 
-insert into auth_group (id, name) values (1, 'role: reads policies'), (2, 'role: reads one policy');
-select setval(pg_get_serial_sequence('auth_group', 'id'), 2);
-insert into authentik_core_user_groups (user_id, group_id) values (4, 1), (6, 2);
-
-insert into authentik_core_user_user_permissions (user_id, permission_id)
-select 3, id from auth_permission where codename = 'view_eventmatcherpolicy';
-insert into auth_group_permissions (group_id, permission_id)
-select 1, id from auth_permission where codename = 'view_eventmatcherpolicy';
-insert into guardian_userobjectpermission (object_pk, content_type_id, permission_id, user_id)
-select '33333333-3333-4333-8333-333333333333', content_type_id, id, 5
+-- A right belongs to a role: for all policies, or for one. A role belongs to users, and to groups: whoever is in the
+-- group, or in one below it, has the role.
+insert into authentik_rbac_role (uuid, name) values
+    ('dddddddd-0000-4000-8000-000000000001', 'reads policies'),
+    ('dddddddd-0000-4000-8000-000000000002', 'reads match-failed-logins'),
+    ('dddddddd-0000-4000-8000-000000000003', 'reads match-failed-logins-from-the-bastion');
+insert into guardian_rolemodelpermission (content_type_id, permission_id, role_id)
+select content_type_id, id, 'dddddddd-0000-4000-8000-000000000001'
   from auth_permission where codename = 'view_eventmatcherpolicy';
-insert into guardian_groupobjectpermission (object_pk, content_type_id, permission_id, group_id)
-select '44444444-4444-4444-8444-444444444444', content_type_id, id, 2
+insert into guardian_roleobjectpermission (object_pk, content_type_id, permission_id, role_id)
+select '33333333-3333-4333-8333-333333333333', content_type_id, id, 'dddddddd-0000-4000-8000-000000000002'
   from auth_permission where codename = 'view_eventmatcherpolicy';
+insert into guardian_roleobjectpermission (object_pk, content_type_id, permission_id, role_id)
+select '44444444-4444-4444-8444-444444444444', content_type_id, id, 'dddddddd-0000-4000-8000-000000000003'
+  from auth_permission where codename = 'view_eventmatcherpolicy';
+insert into authentik_core_user_roles (user_id, role_id) values
+    (4, 'dddddddd-0000-4000-8000-000000000001'),
+    (5, 'dddddddd-0000-4000-8000-000000000002');
+insert into authentik_core_group_roles (group_id, role_id) values
+    ('cccccccc-0000-4000-8000-000000000006', 'dddddddd-0000-4000-8000-000000000001'),
+    ('cccccccc-0000-4000-8000-000000000008', 'dddddddd-0000-4000-8000-000000000003');
 
 insert into authentik_core_token (user_id, identifier, key, intent, expiring, expires) values
     (1, 'admin', 'sample-key-admin', 'api', false, null),

@@ -23,7 +23,6 @@ static int usage_error(const char *error)
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
-	const char *warning;
 	struct session session;
 
 	for (int i = 0; i < 2; i++) {
@@ -33,9 +32,10 @@ static int check(const struct settings *settings)
 			return 1;
 		}
 		session_close(&session);
-		warning = kinds[i]->warning(session.facts);
-		if (warning)
-			printf("warning: %s\n", warning);
+		if (i == 0)
+			printf("%s\n", kinds[i]->describe(session.facts));
+		if (*session.remarks)
+			printf("warning: %s\n", session.remarks);
 	}
 	puts("settings and database are good");
 	return 0;

@@ -10,23 +10,23 @@ select found.n, found.user_id, coalesce(u.is_active, false) as active,
        coalesce(u.type = 'internal_service_account', false) as service,
        case
        when found.believed = any (array (
-            select g.group_uuid from authentik_core_group g where g.group_uuid = any ($2) and g.is_superuser))
+            select g.group_uuid from :"schema".authentik_core_group g where g.group_uuid = any ($2) and g.is_superuser))
         and exists (
             select
-              from authentik_core_user_ak_groups m
+              from :"schema".:members m
              where m.user_id = u.id and m.group_id = found.believed
             offset 0) then found.believed
        when found.search then (
             select m.group_id
-              from authentik_core_user_ak_groups m
-              join authentik_core_group g on g.group_uuid = m.group_id
+              from :"schema".:members m
+              join :"schema".authentik_core_group g on g.group_uuid = m.group_id
              where m.user_id = u.id and g.is_superuser
              limit 1)
        end as superuser_by
   from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id
           from unnest($1, $2, $3) with ordinality as asked (key, believed, search, n)
-          join authentik_core_token t on t.key = asked.key
+          join :"schema".authentik_core_token t on t.key = asked.key
          where t.intent = 'api'
            and (t.expiring and t.expires < now()) is not true
          order by asked.n, t.token_uuid) found
-  left join authentik_core_user u on u.id = found.user_id;
+  left join :"schema".authentik_core_user u on u.id = found.user_id;

@@ -1,19 +1,36 @@
 -- SPDX-License-Identifier: MIT
--- What a connection has to know of the database besides the tables: the id of the permission view_eventmatcherpolicy
--- (NULL where there is none), and whether a valid index finds an access token.
+-- What a connection has to know of the database besides the tables: their layout; the id of the permission
+-- view_eventmatcherpolicy (NULL where there is none); whether a valid index finds an access token; whether sessions are a
+-- table, as since 2025.4; whether we may read which tenants there are; and a number that changes with the columns of the
+-- tables, because not every change of them gives an error. :layout and :needed are parts of sql/role.sql.
 prepare facts as
-select 1 as n,
+select 1 as n, :layout as layout,
        (select p.id
-          from auth_permission p
-          join django_content_type c on c.id = p.content_type_id
+          from :"schema".auth_permission p
+          join :"schema".django_content_type c on c.id = p.content_type_id
          where c.app_label = 'authentik_policies_event_matcher'
            and c.model = 'eventmatcherpolicy'
            and p.codename = 'view_eventmatcherpolicy') as permission,
        exists (
        select
-         from pg_catalog.pg_index i
-         join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-        where i.indrelid = 'authentik_providers_oauth2_accesstoken'::regclass
+         from pg_index i
+         join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+        where i.indrelid = to_regclass(format('%I.authentik_providers_oauth2_accesstoken', place))
           and i.indisvalid
           and i.indpred is null
-          and a.attname = 'token') as token_index;
+          and a.attname = 'token') as token_index,
+       to_regclass(format('%I.authentik_core_session', place)) is not null as session_table,
+       2 = (
+       select count(*)
+         from pg_namespace n
+         join pg_class c on c.relnamespace = n.oid and c.relname = 'authentik_tenants_tenant'
+         join pg_attribute a on a.attrelid = c.oid and a.attname in ('schema_name', 'ready') and not a.attisdropped
+        where n.nspname = 'public'
+          and has_schema_privilege(n.oid, 'usage')
+          and has_column_privilege(c.oid, a.attnum, 'select')) as tenants,
+       (select hashtext(string_agg(format('%s.%s %s', c.relname, a.attname, a.atttypid), ' ' order by c.relname, a.attnum))
+          from (values :needed) as needed (layouts, relation, share, columns)
+          join pg_namespace n on n.nspname = place
+          join pg_class c on c.relnamespace = n.oid and c.relname = needed.relation
+          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as shape
+  from (values (:'schema')) as here (place);

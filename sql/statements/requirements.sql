@@ -1,19 +1,25 @@
 -- SPDX-License-Identifier: MIT
--- :needed stands for the list of that name in sql/role.sql.
--- Names, a row each, the tables, columns and privileges that the other statements need and the database lacks in the
--- schema that comes first in the search path. No row: all are there.
-with needed (relation, columns) as (values
-:needed
-     ),
+-- Names, a row each, the tables, columns, types and privileges that the other statements need in this layout and the
+-- database lacks. No row: all are there. :layout and :needed
+-- are parts of sql/role.sql; a text may be character varying as well.
+with layout (name) as (
+       select :layout from (values (:'schema')) as here (place)),
+     needed (layouts, relation, share, columns) as (values :needed),
      place as (
-       select n.oid from pg_catalog.pg_namespace n where n.nspname = current_schema()),
+       select n.oid from pg_namespace n where n.nspname = :'schema' and has_schema_privilege(n.oid, 'usage')),
      found as (
        select needed.relation, needed.columns, c.oid
          from needed
-         left join pg_catalog.pg_class c
+         left join pg_class c
            on c.relname = needed.relation
           and c.relnamespace = (select oid from place)
-          and c.relkind in ('r', 'p', 'v', 'm', 'f'))
+          and c.relkind in ('r', 'p', 'v', 'm', 'f')
+        where (select name from layout) = any (needed.layouts::text[])),
+     wanted as (
+       select found.relation, found.oid, split_part(wanted, ' ', 1) as name, substr(wanted, strpos(wanted, ' ') + 1) as type
+         from found
+        cross join lateral unnest(string_to_array(found.columns, ', ')) as wanted
+        where found.oid is not null)
 select 'the schema, or the privilege to use it, is missing' as missing
  where not exists (select from place)
  union all
@@ -21,10 +27,13 @@ select format('the table %s is missing', relation)
   from found
  where oid is null and exists (select from place)
  union all
-select case when a.attname is null then format('the column %s.%s is missing', relation, wanted)
-            else format('the privilege to select the column %s.%s is missing', relation, wanted) end
-  from found
- cross join lateral unnest(string_to_array(columns, ', ')) as wanted
-  left join pg_catalog.pg_attribute a on a.attrelid = oid and a.attname = wanted and a.attnum > 0 and not a.attisdropped
- where oid is not null
-   and (a.attname is null or not has_column_privilege(oid, a.attnum, 'select'));
+select case
+       when a.attname is null then format('the column %s.%s is missing', relation, name)
+       when replace(format_type(a.atttypid, null), 'character varying', 'text') <> type then
+            format('the column %s.%s has the type %s, not %s', relation, name, format_type(a.atttypid, null), type)
+       else format('the privilege to select the column %s.%s is missing', relation, name) end
+  from wanted
+  left join pg_attribute a on a.attrelid = oid and a.attname = name and a.attnum > 0 and not a.attisdropped
+ where a.attname is null
+    or replace(format_type(a.atttypid, null), 'character varying', 'text') <> type
+    or not has_column_privilege(oid, a.attnum, 'select');

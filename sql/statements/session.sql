@@ -1,9 +1,16 @@
 -- SPDX-License-Identifier: MIT
--- How every session of ours is set up; search_path and statement_timeout follow from the settings.
--- The generic plan is essential: planned anew each time, our statements cost thrice as much.
-set default_transaction_read_only = on;
-set client_connection_check_interval = 500;
-set client_min_messages = warning;
-set jit = off;
-set max_parallel_workers_per_gather = 0;
-set plan_cache_mode = force_generic_plan;
+-- How every session of ours is set up. Nothing but pg_catalog is searched, so no function, operator or type that somebody
+-- else has made can stand in for the server's own; tables are named with their schema. The generic plan is essential:
+-- planned anew each time, our statements cost thrice as much. A lock is waited for for less than deadlock_timeout (1 s), so
+-- that of a deadlock with a migration of authentik's we are the ones who give way (seen: the migration was ended). No row comes back, so that one round trip is enough.
+select
+  from (values ('search_path', 'pg_catalog, pg_temp'),
+               ('statement_timeout', :'statement_timeout'),
+               ('lock_timeout', :'lock_timeout'),
+               ('default_transaction_read_only', 'on'),
+               ('client_connection_check_interval', '500'),
+               ('client_min_messages', 'warning'),
+               ('jit', 'off'),
+               ('max_parallel_workers_per_gather', '0'),
+               ('plan_cache_mode', 'force_generic_plan')) as setting (name, value)
+ where pg_catalog.set_config(name, value, false) is null;

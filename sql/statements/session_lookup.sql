@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What a session sets besides whose statements are to be nothing but index look-ups, joined in the order written. That
 -- keeps the plans right for tables of any size and with statistics of any age.
-set enable_seqscan = off;
-set enable_hashjoin = off;
-set enable_mergejoin = off;
-set join_collapse_limit = 1;
+select
+  from (values ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),
+               ('enable_bitmapscan', 'off'), ('enable_memoize', 'off'), ('join_collapse_limit', '1')) as setting (name, value)
+ where pg_catalog.set_config(name, value, false) is null;

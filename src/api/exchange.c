@@ -4,6 +4,7 @@
 
 #include "api/access.h"
 #include "api/routes.h"
+#include "authentik/facts.h"
 #include "base/log.h"
 
 #include <assert.h>
@@ -104,6 +105,12 @@ static void forsake(struct exchange *exchange)
 	exchange_check(exchange);
 }
 
+/* What the database says of itself; before it has said anything, the newest. */
+static const struct facts *facts_of(const struct exchanges *all)
+{
+	return lane_facts(all->common);
+}
+
 static struct iovec whole(const struct buffer *buffer)
 {
 	return (struct iovec){buffer->data, buffer->length};
@@ -117,7 +124,10 @@ static void send_reply(struct exchange *exchange, enum status status)
 	struct iovec parts[2] = {{.iov_base = head}, whole(&exchange->body)};
 	struct iovec overloaded = whole(&all->overloaded);
 
-	parts[0].iov_len = status_write_head(head, status, NULL, exchange->body.length);
+	const struct status_head fields = {
+	    .charset = facts_of(all)->charset, .content_length = exchange->body.length};
+
+	parts[0].iov_len = status_write_head(head, status, &fields);
 	if (exchange->body.failed)
 		all->reply(exchange->client, &overloaded, 1);
 	else
@@ -126,12 +136,14 @@ static void send_reply(struct exchange *exchange, enum status status)
 
 static void write_error(struct exchange *exchange, enum status status)
 {
-	static const struct status_detail none;
+	const struct status_detail detail = {.text = slice_of(exchange->operation->model)};
 	struct exchanges *all = exchange->all;
 
+	if (status == STATUS_NO_OBJECT && facts_of(all)->plain_not_found)
+		status = STATUS_NOT_FOUND;
 	buffer_return(&exchange->body, &all->pool);
 	buffer_borrow(&exchange->body, &all->pool);
-	status_write_error(&all->json, &exchange->body, status, &none);
+	status_write_error(&all->json, &exchange->body, status, &detail);
 }
 
 /* Sends the status's response. */
@@ -189,13 +201,13 @@ static void keep_object(
 static enum status status_of_verdict(enum access_verdict verdict, bool found)
 {
 	static const enum status refusals[ACCESS_VERDICTS] = {
-	    [ACCESS_NOT_FOUND] = STATUS_NOT_FOUND,
+	    [ACCESS_NOT_FOUND] = STATUS_NO_OBJECT,
 	    [ACCESS_FORBIDDEN] = STATUS_FORBIDDEN,
 	    [ACCESS_INVALID_KEY] = STATUS_INVALID_KEY,
 	};
 
 	if (verdict == ACCESS_ALLOWED)
-		return found ? STATUS_OK : STATUS_NOT_FOUND;
+		return found ? STATUS_OK : STATUS_NO_OBJECT;
 	return refusals[verdict];
 }
 
@@ -251,14 +263,19 @@ static void on_deadline(uv_timer_t *timer)
 /* Appends the whole response of a request that is refused without a question. */
 static void refuse(struct exchanges *all, const struct request *request, struct buffer *response)
 {
+	const struct facts *facts = facts_of(all);
+	enum status status = request->status;
 	struct buffer body = {0};
 	char head[STATUS_HEAD_MAX];
+	struct status_head fields = {.allow = request->detail.allow, .charset = facts->charset};
 
+	if (status == STATUS_UNSUPPORTED_SCHEME && !facts->names_scheme)
+		status = STATUS_FORBIDDEN;
 	buffer_borrow(&body, &all->pool);
-	if (request->status != STATUS_OPTIONS)
-		status_write_error(&all->json, &body, request->status, &request->detail);
-	buffer_append(response, head,
-	    status_write_head(head, request->status, request->detail.allow, body.length));
+	if (status != STATUS_OPTIONS)
+		status_write_error(&all->json, &body, status, &request->detail);
+	fields.content_length = body.length;
+	buffer_append(response, head, status_write_head(head, status, &fields));
 	if (!request->head)
 		buffer_append(response, body.data, body.length);
 	response->failed |= body.failed;

@@ -11,8 +11,9 @@
 
 struct operation {
 	const char *doing; /* for the log: "retrieving a policy" */
-	unsigned object,
-	    rights; /* of enum inquiry_wants: what reads the object, and who may see it */
+	const char *model; /* what a 404 names */
+	/* Of enum inquiry_wants: what reads the object, and who may see it. */
+	unsigned object, rights;
 	/* Appends the object that the answer has, as JSON. False where there is none. */
 	bool (*render)(struct json *json, struct buffer *body, const struct inquiry *inquiry,
 	    const struct answer *answer);

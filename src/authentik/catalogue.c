@@ -21,20 +21,87 @@ static const struct statement *const statements[] = {
     [STATEMENT_RIGHTS] = &rights_statement,
 };
 
+/*
+ * The layouts of authentik's tables, as sql/role.sql tells them apart: what it is called, the table
+ * of a user's groups, what is sent to a common session, what answers are like. The last one is the
+ * newest.
+ */
+struct layout {
+	const char *name, *releases;
+	struct template_variable variables[4];
+	const char *common[7];
+	bool names_scheme, charset;  /* as in struct facts */
+	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
+};
+
+#define VARIABLES(members)                                                                         \
+	{                                                                                          \
+		{"layout", statement_layout}, {"needed", statement_needed},                        \
+		{                                                                                  \
+			"members", members                                                         \
+		}                                                                                  \
+	}
+#define COMMON(rights)                                                                             \
+	{                                                                                          \
+		statement_tenants, statement_unknown_columns, statement_session_lookup,            \
+		    statement_caller, statement_policy, rights                                     \
+	}
+
+static const struct layout layouts[] = {
+    {"tree", "layout tree: authentik 2024.8 to 2025.10", VARIABLES("authentik_core_user_ak_groups"),
+	COMMON(statement_rights_tree), true, true, true},
+    {"roles_ak_groups", "layout roles_ak_groups: authentik 2025.12",
+	VARIABLES("authentik_core_user_ak_groups"), COMMON(statement_rights_roles), false, true,
+	false},
+    {"roles_user_groups", "layout roles_user_groups: authentik 2026.2 and later",
+	VARIABLES("authentik_core_user_groups"), COMMON(statement_rights_roles), false, false,
+	false},
+};
+
+static const struct facts *facts_of(const void *facts)
+{
+	return facts;
+}
+
+static const struct layout *layout_of(const void *facts)
+{
+	return &layouts[facts_of(facts)->layout];
+}
+
+static unsigned char find_layout(const char *name)
+{
+	unsigned char place = sizeof(layouts) / sizeof(layouts[0]) - 1;
+
+	while (place && strcmp(layouts[place].name, name) != 0)
+		place--;
+	return place;
+}
+
 static void read_facts(void *facts, const PGresult *rows)
 {
-	struct facts found = facts_read(rows);
+	const char *name;
+	struct facts found = facts_read(rows, &name);
 
+	found.layout = find_layout(name);
+	found.names_scheme = layouts[found.layout].names_scheme;
+	found.charset = layouts[found.layout].charset;
+	found.plain_not_found &= layouts[found.layout].may_be_plain_not_found;
 	memcpy(facts, &found, sizeof(found));
+}
+
+static const struct template_variable *variables(const void *facts)
+{
+	return layout_of(facts)->variables;
+}
+
+static const char *describe(const void *facts)
+{
+	return layout_of(facts)->releases;
 }
 
 static const char *const *common_statements(const void *facts)
 {
-	static const char *const texts[] = {
-	    statement_session_lookup, statement_caller, statement_policy, statement_rights, NULL};
-
-	(void)facts;
-	return texts;
+	return layout_of(facts)->common + (facts_of(facts)->tenants ? 0 : 1);
 }
 
 static const char *const *slow_statements(const void *facts)
@@ -43,20 +110,20 @@ static const char *const *slow_statements(const void *facts)
 	    statement_session_lookup, statement_access_token, NULL};
 	static const char *const scanned[] = {statement_session_scan, statement_access_token, NULL};
 
-	return ((const struct facts *)facts)->token_index ? indexed : scanned;
+	return facts_of(facts)->token_index ? indexed : scanned;
 }
 
 static const char *common_warning(const void *facts)
 {
-	return ((const struct facts *)facts)->permission
+	return facts_of(facts)->permission
 		   ? NULL
-		   : "the database has no permission view_eventmatcherpolicy: only superusers see "
-		     "anything";
+		   : "the database has no permission view_eventmatcherpolicy: "
+		     "only superusers see anything";
 }
 
 static const char *slow_warning(const void *facts)
 {
-	return ((const struct facts *)facts)->token_index
+	return facts_of(facts)->token_index
 		   ? NULL
 		   : "no valid index of authentik_providers_oauth2_accesstoken starts with token: "
 		     "every "
@@ -65,13 +132,23 @@ static const char *slow_warning(const void *facts)
 
 static bool has_no_index(const void *facts)
 {
-	return !((const struct facts *)facts)->token_index;
+	return !facts_of(facts)->token_index;
 }
 
-static const char *index_changed(const void *before, const void *after)
+/* Columns that come or go do not always give an error. */
+static const char *shape_changed(const void *before, const void *after)
+{
+	const struct facts *old = facts_of(before), *new = facts_of(after);
+	bool same = old->shape == new->shape && old->layout == new->layout &&
+		    old->plain_not_found == new->plain_not_found;
+
+	return same ? NULL : "the tables have changed: to be looked at anew";
+}
+
+static const char *slow_changed(const void *before, const void *after)
 {
 	return has_no_index(before) == has_no_index(after)
-		   ? NULL
+		   ? shape_changed(before, after)
 		   : "the index of access tokens has come or gone: to be planned anew";
 }
 
@@ -84,7 +161,10 @@ const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .most_delay = 400,
     .read_facts = read_facts,
     .statements = common_statements,
-    .warning = common_warning};
+    .variables = variables,
+    .describe = describe,
+    .warning = common_warning,
+    .stale = shape_changed};
 
 /*
  * It follows the common one (connection_hurry), so that the two together try at most thrice a
@@ -99,6 +179,8 @@ const struct session_kind catalogue_slow = {.name = "PostgreSQL connection for a
     .most_delay = 3200,
     .read_facts = read_facts,
     .statements = slow_statements,
+    .variables = variables,
+    .describe = describe,
     .warning = slow_warning,
     .rests = has_no_index,
-    .stale = index_changed};
+    .stale = slow_changed};

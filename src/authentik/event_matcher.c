@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { N, NAME, LOGGING, BOUND_TO, ACTION, IP, APP, MODEL, COLUMNS };
+/* Behind these comes the policy's own row, whole, as its table has it. */
+enum { N, NAME, LOGGING, BOUND_TO, COLUMNS };
 
 static bool same_policy(const struct question *a, const struct question *b)
 {
@@ -26,9 +27,37 @@ static int encode_policies(struct buffer *parameters, struct batch_part *part, c
 const struct statement event_matcher_statement = {
     .name = "policy", .columns = COLUMNS, .same = same_policy, .encode = encode_policies};
 
+/*
+ * The place of a column, which mostly is the one that it had in every release so far; -1: it is
+ * not there.
+ */
+static int column_of(const PGresult *rows, const char *name, int mostly)
+{
+	int count = PQnfields(rows);
+
+	if (mostly < count && strcmp(PQfname(rows, mostly), name) == 0)
+		return mostly;
+	while (count-- > COLUMNS && strcmp(PQfname(rows, count), name) != 0)
+		;
+	return count < COLUMNS ? -1 : count;
+}
+
 static const char *text_of(const PGresult *rows, int row, int column)
 {
-	return PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+	return column < 0 || PQgetisnull(rows, row, column) ? NULL : PQgetvalue(rows, row, column);
+}
+
+static void read_own(struct event_matcher *policy, const PGresult *rows, int row)
+{
+	enum { ID = COLUMNS, ACTION, IP, APP, MODEL, QUERY };
+	int query = column_of(rows, "query", QUERY);
+
+	policy->action = text_of(rows, row, column_of(rows, "action", ACTION));
+	policy->client_ip = text_of(rows, row, column_of(rows, "client_ip", IP));
+	policy->app = text_of(rows, row, column_of(rows, "app", APP));
+	policy->model = text_of(rows, row, column_of(rows, "model", MODEL));
+	policy->query = text_of(rows, row, query);
+	policy->has_query = query >= 0;
 }
 
 bool event_matcher_read(
@@ -41,10 +70,7 @@ bool event_matcher_read(
 		return false;
 	*policy = (struct event_matcher){.name = PQgetvalue(rows, row, NAME),
 	    .bound_to = PQgetvalue(rows, row, BOUND_TO),
-	    .action = text_of(rows, row, ACTION),
-	    .client_ip = text_of(rows, row, IP),
-	    .app = text_of(rows, row, APP),
-	    .model = text_of(rows, row, MODEL),
 	    .execution_logging = *PQgetvalue(rows, row, LOGGING) == 't'};
+	read_own(policy, rows, row);
 	return true;
 }

@@ -7,8 +7,9 @@
 
 /* A NULL text is SQL's NULL. All of it points into the answer. */
 struct event_matcher {
-	const char *name, *bound_to, *action, *client_ip, *app, *model;
+	const char *name, *bound_to, *action, *client_ip, *app, *model, *query;
 	bool execution_logging;
+	bool has_query; /* the column is there: since 2026.5 */
 };
 
 extern const struct statement event_matcher_statement;

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { N, PERMISSION, TOKEN_INDEX, COLUMNS };
+enum { N, LAYOUT, PERMISSION, TOKEN_INDEX, SESSION_TABLE, TENANTS, SHAPE, COLUMNS };
 
 static bool same(const struct question *a, const struct question *b)
 {
@@ -21,8 +21,17 @@ static int encode(struct buffer *parameters, struct batch_part *part, const void
 const struct statement facts_statement = {
     .name = "facts", .columns = COLUMNS, .complete = true, .same = same, .encode = encode};
 
-struct facts facts_read(const PGresult *rows)
+static bool is_true(const PGresult *rows, int column)
 {
+	return *PQgetvalue(rows, 0, column) == 't';
+}
+
+struct facts facts_read(const PGresult *rows, const char **layout)
+{
+	*layout = PQgetvalue(rows, 0, LAYOUT);
 	return (struct facts){.permission = atoi(PQgetvalue(rows, 0, PERMISSION)),
-	    .token_index = *PQgetvalue(rows, 0, TOKEN_INDEX) == 't'};
+	    .shape = atoi(PQgetvalue(rows, 0, SHAPE)),
+	    .token_index = is_true(rows, TOKEN_INDEX),
+	    .tenants = is_true(rows, TENANTS),
+	    .plain_not_found = !is_true(rows, SESSION_TABLE)};
 }

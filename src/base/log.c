@@ -7,8 +7,10 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +26,17 @@ const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL
 /* The only statics of this program: a logger that every caller must be handed is worse. */
 static enum log_level threshold = LOG_LEVEL_INFO;
 static atomic_uint lost; /* lines since the last one that was written */
+
+enum { NEWS_MAX = 32 };
+
+/* Hashes of the texts that are no news; 0: a free place. */
+struct said {
+	_Atomic uint64_t hashes[NEWS_MAX];
+};
+
+static struct said own;
+static struct said *said =
+    &own; /* shared by a pool's processes, where memory for that was to be had */
 
 void log_set_level(enum log_level level)
 {
@@ -137,6 +150,50 @@ static size_t prefix(char *to, enum log_level level)
  * Whoever reads standard error may have stopped, and must not stop us: what has no room is lost.
  * The descriptor is shared with other programs, so it cannot be made non-blocking.
  */
+void log_share(void)
+{
+	void *shared =
+	    mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared != MAP_FAILED)
+		said = shared;
+}
+
+/* FNV-1a (the IETF's draft-eastlake-fnv), never 0. */
+static uint64_t hash_of(const char *text)
+{
+	uint64_t hash = 14695981039346656037u;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+	return hash ? hash : 1;
+}
+
+bool log_is_news(const char *text)
+{
+	uint64_t hash = hash_of(text);
+
+	for (size_t i = 0; i < NEWS_MAX; i++) {
+		uint64_t free_place = 0;
+
+		if (atomic_compare_exchange_strong(&said->hashes[i], &free_place, hash))
+			return true;
+		if (free_place == hash)
+			return false;
+	}
+	atomic_store(&said->hashes[hash % NEWS_MAX], hash);
+	return true;
+}
+
+void log_forget(const char *text)
+{
+	for (size_t i = 0; i < NEWS_MAX; i++) {
+		uint64_t hash = hash_of(text);
+
+		atomic_compare_exchange_strong(&said->hashes[i], &hash, 0);
+	}
+}
+
 static bool write_message(enum log_level level, const char *message, bool cut)
 {
 	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};

@@ -22,6 +22,18 @@ void log_set_level(enum log_level level);
  */
 size_t log_format(char *to, size_t room, const char *message, bool cut);
 
+/* From now on this process and those that it forks share what log_is_news knows. */
+void log_share(void);
+
+/*
+ * Has no process that shares it asked about the text before, since log_forget of it? So a fault
+ * that all workers meet is said once. Of more than 32 texts the oldest may become news again.
+ */
+bool log_is_news(const char *text);
+
+/* The text is news again: what it said has passed. */
+void log_forget(const char *text);
+
 /*
  * Writes a line: time, level, pid, and the message as log_format shows it, so an event never
  * spans two lines; with its newline a line has at most PIPE_BUF (4,096) bytes. None of them

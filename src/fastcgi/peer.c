@@ -88,6 +88,7 @@ void peer_close(struct peer *peer, const char *reason)
 	peers->unsent -= peer->out.length - peer->sent;
 	buffer_return(&peer->in, &peers->pool);
 	buffer_return(&peer->out, &peers->pool);
+	peer->sent = 0;
 	set_state(peer, PEER_CLOSED);
 	peers->open--;
 	uv_close((uv_handle_t *)&peer->poll, on_closed);
@@ -376,7 +377,7 @@ static void resume(struct peer *peer)
 	if (peer->state == PEER_LINGERING)
 		return;
 	set_state(peer, PEER_IDLE);
-	received(peer, NULL, 0);
+	received(peer, peer->peers->received, 0);
 }
 
 static void on_event(uv_poll_t *poll, int status, int events)

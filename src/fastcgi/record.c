@@ -73,10 +73,13 @@ static bool decode_pair(const unsigned char **at, const unsigned char *end, stru
 enum parameters_status record_parse_parameters(
     const unsigned char *bytes, size_t length, struct parameter *pairs, size_t most, size_t *count)
 {
-	const unsigned char *at = bytes, *end = bytes + length;
+	const unsigned char *at = bytes, *end;
 	size_t found = 0;
 
 	*count = 0;
+	if (!length)
+		return PARAMETERS_GOOD; /* bytes may be NULL, to which C lets nobody add even 0 */
+	end = bytes + length;
 	while (at < end) {
 		if (found == most)
 			return PARAMETERS_TOO_MANY;

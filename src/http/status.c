@@ -20,6 +20,7 @@ static const struct row {
     [STATUS_UNSUPPORTED_SCHEME] = {"403 Forbidden", "", "Unsupported authentication type", NULL},
     [STATUS_INVALID_KEY] = {"403 Forbidden", "", "Token invalid/expired", NULL},
     [STATUS_NOT_FOUND] = {"404 Not Found", "", "Not found.", NULL},
+    [STATUS_NO_OBJECT] = {"404 Not Found", "", "No ", " matches the given query."},
     [STATUS_METHOD_NOT_ALLOWED] = {"405 Method Not Allowed", "", "Method \"", "\" not allowed."},
     [STATUS_NOT_ACCEPTABLE] = {"406 Not Acceptable", "",
 	"Could not satisfy the request Accept header.", NULL},
@@ -85,19 +86,21 @@ static char *write_length(char *at, size_t length)
  * counted).
  */
 size_t status_write_head(
-    char head[STATUS_HEAD_MAX], enum status status, const char *allow, size_t content_length)
+    char to[STATUS_HEAD_MAX], enum status status, const struct status_head *head)
 {
-	char *at = stpcpy(stpcpy(head, "Status: "), rows[status].line);
+	char *at = stpcpy(stpcpy(to, "Status: "), rows[status].line);
 	bool content = status != STATUS_OPTIONS;
 
 	if (content)
-		at = stpcpy(at, "\r\nContent-Type: application/json; charset=utf-8");
+		at = stpcpy(at, "\r\nContent-Type: application/json");
+	if (content && head->charset)
+		at = stpcpy(at, "; charset=utf-8");
 	if (!content || status == STATUS_METHOD_NOT_ALLOWED)
-		at = stpcpy(stpcpy(at, "\r\nAllow: "), allow);
+		at = stpcpy(stpcpy(at, "\r\nAllow: "), head->allow);
 	at = stpcpy(at, rows[status].fields);
 	if (content)
-		at = write_length(stpcpy(at, "\r\nContent-Length: "), content_length);
+		at = write_length(stpcpy(at, "\r\nContent-Length: "), head->content_length);
 	at = stpcpy(at, "\r\n\r\n");
-	assert(at < head + STATUS_HEAD_MAX);
-	return (size_t)(at - head);
+	assert(at < to + STATUS_HEAD_MAX);
+	return (size_t)(at - to);
 }

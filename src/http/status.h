@@ -7,6 +7,7 @@
 #include "base/slice.h"
 #include "http/json.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum status {
@@ -17,7 +18,8 @@ enum status {
 	STATUS_FORBIDDEN,          /* 403: no key, or no right to see anything */
 	STATUS_UNSUPPORTED_SCHEME, /* 403: an Authorization other than Bearer */
 	STATUS_INVALID_KEY,        /* 403: unknown, expired, malformed, or of an inactive user */
-	STATUS_NOT_FOUND,          /* 404 */
+	STATUS_NOT_FOUND,          /* 404: no route, or no object */
+	STATUS_NO_OBJECT,          /* 404: the same, where the object's kind is named */
 	STATUS_METHOD_NOT_ALLOWED, /* 405 */
 	STATUS_NOT_ACCEPTABLE,     /* 406 */
 	STATUS_ERROR,              /* 500 */
@@ -31,8 +33,15 @@ enum { STATUS_HEAD_MAX = 256 };
 /* What a request adds to its refusal; none for most. */
 struct status_detail {
 	struct slice property; /* of a 400: what is wrong */
-	struct slice text;     /* of a 400 about the parameters: how; of a 405: the method */
-	const char *allow;     /* of a 204 and a 405: the methods that the route has */
+	struct slice text; /* of a 400: how; of a 405: the method; of a 404: the kind of object */
+	const char *allow; /* of a 204 and a 405: the methods that the route has */
+};
+
+/* What the head of an answer has besides its status. */
+struct status_head {
+	const char *allow;     /* of a 204 and a 405 */
+	bool charset;          /* is named in Content-Type */
+	size_t content_length; /* of the body, or what it would be for GET */
 };
 
 /* The status line (RFC 9110, section 15): code and reason. */
@@ -44,10 +53,9 @@ void status_write_error(
 
 /*
  * Writes the CGI response header (RFC 3875, section 6.3), up to the empty line, and returns its
- * length. content_length is the body's, or what it would be for GET; a 204 has none (RFC 9110,
- * section 8.6).
+ * length. A 204 has neither type nor length (RFC 9110, section 8.6).
  */
 size_t status_write_head(
-    char head[STATUS_HEAD_MAX], enum status status, const char *allow, size_t content_length);
+    char to[STATUS_HEAD_MAX], enum status status, const struct status_head *head);
 
 #endif

@@ -213,6 +213,7 @@ int supervisor_run(const struct settings *settings, int descriptor)
 		log_error("starting the pool: no memory");
 		return 1;
 	}
+	log_share();
 	watch_signals(&supervisor);
 	while (!supervisor.draining || supervisor.alive) {
 		if (!supervisor.draining)

@@ -74,7 +74,7 @@ static bool note_rows(struct batch_part *part, PGresult *rows)
 {
 	int count = PQntuples(rows);
 
-	if (part->rows || PQnfields(rows) != part->statement->columns)
+	if (part->rows || PQnfields(rows) < part->statement->columns)
 		return false;
 	for (int row = 0; row < count; row++) {
 		long n = strtol(PQgetvalue(rows, row, 0), NULL, 10);

@@ -21,7 +21,7 @@ struct question;
  */
 struct statement {
 	const char *name;
-	int columns;
+	int columns;   /* of its rows, at least */
 	bool complete; /* every value has a row */
 	/* Are both asked about the same value? */
 	bool (*same)(const struct question *a, const struct question *b);

@@ -108,15 +108,23 @@ static void become_ready(struct connection *connection, const struct session *se
 	connection->session = *session;
 	set_state(connection, CONNECTION_READY);
 	connection->changed = uv_now(connection->loop);
+	log_info("the %s is ready (%s)", connection->kind->name,
+	    connection->kind->describe(connection->session.facts));
+	if (*session->remarks && log_is_news(session->remarks))
+		log_warning("%s", session->remarks);
+	if (*connection->fault)
+		log_forget(connection->fault);
 	*connection->fault = '\0';
-	log_info("the %s is ready", connection->kind->name);
 	connection->events->ready(connection->owner);
 }
 
-/* The same fault is logged once, until the connection was ready. */
+/*
+ * The same fault is logged once, by whichever process meets it first, until a connection was
+ * ready.
+ */
 static void note_fault(struct connection *connection, const char *fault)
 {
-	if (strcmp(connection->fault, fault) != 0)
+	if (strcmp(connection->fault, fault) != 0 && log_is_news(fault))
 		log_error("%s", fault);
 	snprintf(connection->fault, sizeof(connection->fault), "%s", fault);
 }

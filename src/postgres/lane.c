@@ -251,12 +251,9 @@ static void on_lost(void *owner, enum connection_loss loss)
 static void on_ready(void *owner)
 {
 	struct lane *lane = owner;
-	const char *warning = lane->connection.kind->warning(lane->connection.session.facts);
 
 	if (lane->follower)
 		connection_hurry(&lane->follower->connection);
-	if (warning)
-		log_warning("%s", warning);
 	lane_check(lane);
 }
 
@@ -369,6 +366,11 @@ bool lane_withdraw(struct lane *lane, struct question *question)
 
 	set_state(lane, question, out ? QUESTION_WITHDRAWN : QUESTION_IDLE);
 	return !out;
+}
+
+const void *lane_facts(const struct lane *lane)
+{
+	return lane->connection.session.facts;
 }
 
 void lane_stop(struct lane *lane)

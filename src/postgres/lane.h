@@ -50,6 +50,12 @@ void lane_ask(struct lane *lane, struct question *question);
  */
 bool lane_withdraw(struct lane *lane, struct question *question);
 
+/*
+ * What the last session of the lane knew of the database; all zero before the first one. Valid
+ * until the next turn of the loop.
+ */
+const void *lane_facts(const struct lane *lane);
+
 /* Stops the lane and closes its connection; questions still open are not answered. */
 void lane_stop(struct lane *lane);
 

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,14 +20,10 @@ static void blame(struct session *session, const char *format, ...)
 static void blame(struct session *session, const char *format, ...)
 {
 	va_list arguments;
-	size_t length;
 
 	va_start(arguments, format);
 	vsnprintf(session->fault, sizeof(session->fault), format, arguments);
 	va_end(arguments);
-	length = strlen(session->fault);
-	while (length && session->fault[length - 1] == '\n')
-		session->fault[--length] = '\0';
 }
 
 static long now_ms(void)
@@ -54,29 +51,6 @@ static bool await(PGconn *connection, long deadline)
 			return false;
 	}
 	return true;
-}
-
-/*
- * Runs statements and returns the last result, or NULL with a fault that says what was being
- * done.
- */
-static PGresult *run(struct session *session, const char *sql, long deadline, const char *doing)
-{
-	PGresult *result = NULL, *next;
-	bool good = PQsendQuery(session->pg, sql);
-
-	while (good && (good = await(session->pg, deadline)) && (next = PQgetResult(session->pg))) {
-		PQclear(result);
-		result = next;
-	}
-	if (good && result && PQresultStatus(result) != PGRES_FATAL_ERROR)
-		return result;
-	blame(session, "%s: %s", doing,
-	    result && PQresultStatus(result) == PGRES_FATAL_ERROR ? PQresultErrorMessage(result)
-	    : PQstatus(session->pg) == CONNECTION_BAD             ? PQerrorMessage(session->pg)
-						      : "the server did not answer in time");
-	PQclear(result);
-	return NULL;
 }
 
 /*
@@ -128,7 +102,7 @@ static size_t add_defaults(
 static void on_notice(void *unused, const char *message)
 {
 	(void)unused;
-	log_warning("PostgreSQL says: %.*s", (int)strcspn(message, "\n"), message);
+	log_warning("PostgreSQL says: %s", message);
 }
 
 static bool connect_to_server(struct session *session, const struct settings *settings)
@@ -151,105 +125,210 @@ static bool connect_to_server(struct session *session, const struct settings *se
 	return false;
 }
 
-/* By SET, which every pooler in session mode passes on. */
-static bool set_up(struct session *session, const struct settings *settings,
-    const struct session_kind *kind, long deadline)
-{
-	char *schema = PQescapeIdentifier(session->pg, settings->schema, strlen(settings->schema)),
-	     sql[2048];
-	int length;
-	PGresult *result;
+/* One attempt to make a connection a session. */
+struct setup {
+	struct session *session;
+	const struct settings *settings;
+	const struct session_kind *kind;
+	long deadline;     /* milliseconds */
+	struct buffer sql; /* of the statement that is being sent */
+};
 
-	if (!schema) {
-		blame(session, "setting up the session: the schema's name: %s",
-		    PQerrorMessage(session->pg));
-		return false;
-	}
-	length =
-	    snprintf(sql, sizeof(sql), "set search_path = %s; set statement_timeout = %llu; %s",
-		schema, (unsigned long long)settings->statement_timeout, kind->set_up);
-	PQfreemem(schema);
-	if ((size_t)length >= sizeof(sql)) {
-		blame(session, "setting up the session: the schema's name is too long");
-		return false;
-	}
-	result = run(session, sql, deadline, "setting up the session");
+enum { VARIABLES_MAX = 8 };
+
+/* The session's own variables and the kind's. */
+static void list_variables(
+    const struct setup *setup, struct template_variable list[VARIABLES_MAX], char timeouts[2][24])
+{
+	const struct template_variable *more = setup->kind->variables(setup->session->facts);
+	int count = 0;
+
+	sprintf(timeouts[0], "%" PRIu64, setup->settings->statement_timeout);
+	sprintf(timeouts[1], "%" PRIu64, setup->settings->lock_timeout);
+	list[count++] = (struct template_variable){"schema", setup->settings->schema};
+	list[count++] = (struct template_variable){"statement_timeout", timeouts[0]};
+	list[count++] = (struct template_variable){"lock_timeout", timeouts[1]};
+	for (; more->name; more++)
+		list[count++] = *more;
+	assert(count < VARIABLES_MAX);
+	list[count] = (struct template_variable){NULL, NULL};
+}
+
+/* Puts a statement into the pipeline. */
+static bool send_statement(struct setup *setup, const char *text)
+{
+	struct template_variable list[VARIABLES_MAX];
+	PGconn *pg = setup->session->pg;
+	char timeouts[2][24];
+
+	list_variables(setup, list, timeouts);
+	buffer_clear(&setup->sql);
+	return template_fill(&setup->sql, text, list, pg) &&
+	       PQsendQueryParams(pg, (const char *)setup->sql.data, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* What there is to say where the server has said nothing. */
+static const char *silence(const struct session *session)
+{
+	return PQstatus(session->pg) == CONNECTION_BAD ? PQerrorMessage(session->pg)
+						       : "the server did not answer in time";
+}
+
+static bool is_good(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+/*
+ * The result of the pipeline's next statement, and the NULL behind it. NULL with a fault that says
+ * what was being done.
+ */
+static PGresult *take_result(struct setup *setup, const char *doing)
+{
+	struct session *session = setup->session;
+	PGresult *result = await(session->pg, setup->deadline) ? PQgetResult(session->pg) : NULL;
+	bool good = is_good(result);
+
+	if (good && await(session->pg, setup->deadline) && !PQgetResult(session->pg))
+		return result;
+	blame(session, "%s: %s", doing,
+	    result && !good ? PQresultErrorMessage(result) : silence(session));
 	PQclear(result);
-	return result != NULL;
+	return NULL;
+}
+
+/* The same, read; false with a fault where that fails. */
+static bool take_rows(
+    struct setup *setup, const char *doing, bool (*read)(struct setup *setup, const PGresult *rows))
+{
+	PGresult *rows = take_result(setup, doing);
+	bool good = rows && (!read || read(setup, rows));
+
+	PQclear(rows);
+	return good;
+}
+
+static bool take_sync(struct setup *setup)
+{
+	PGconn *pg = setup->session->pg;
+	PGresult *result = await(pg, setup->deadline) ? PQgetResult(pg) : NULL;
+	bool good = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
+
+	if (!good)
+		blame(setup->session, "setting up the session: %s", silence(setup->session));
+	PQclear(result);
+	return good;
+}
+
+/* Appends the sentences, a row each, to what stands there. */
+static void join_rows(char *to, const char *separator, const PGresult *rows)
+{
+	for (int i = 0; i < PQntuples(rows); i++) {
+		size_t length = strlen(to);
+
+		snprintf(to + length, SESSION_TEXT_MAX - length, "%s%s", length ? separator : "",
+		    PQgetvalue(rows, i, 0));
+	}
 }
 
 /* Everything that is missing goes into one sentence. */
-static bool check_requirements(struct session *session, const struct settings *settings,
-    const struct session_kind *kind, long deadline)
+static bool read_missing(struct setup *setup, const PGresult *rows)
 {
-	PGresult *missing =
-	    run(session, kind->requirements, deadline, "checking the database's tables");
-	size_t length;
-	int rows;
+	char missing[SESSION_TEXT_MAX] = "";
 
-	if (!missing)
-		return false;
-	rows = PQntuples(missing);
-	if (rows)
-		blame(session, "the database is not ready: in schema %s ", settings->schema);
-	for (int i = 0; i < rows; i++) {
-		length = strlen(session->fault);
-		snprintf(session->fault + length, sizeof(session->fault) - length, "%s%s",
-		    i ? "; " : "", PQgetvalue(missing, i, 0));
-	}
-	PQclear(missing);
-	return rows == 0;
+	if (PQntuples(rows) == 0)
+		return true;
+	join_rows(missing, "; ", rows);
+	blame(setup->session, "the database is not ready: in schema %s %s", setup->settings->schema,
+	    missing);
+	return false;
 }
 
-static bool run_all(
-    struct session *session, const char *const *texts, long deadline, const char *doing)
+static bool read_facts(struct setup *setup, const PGresult *rows)
 {
-	PGresult *result;
+	struct session *session = setup->session;
+	const char *warning;
 
-	for (; *texts; texts++) {
-		result = run(session, *texts, deadline, doing);
-		PQclear(result);
-		if (!result)
-			return false;
-	}
+	setup->kind->read_facts(session->facts, rows);
+	warning = setup->kind->warning(session->facts);
+	snprintf(session->remarks, sizeof(session->remarks), "%s", warning ? warning : "");
 	return true;
 }
 
-static bool read_facts(struct session *session, const struct session_kind *kind, long deadline)
+static bool read_remarks(struct setup *setup, const PGresult *rows)
 {
-	static const char doing[] = "asking for facts";
-	const char *const text[] = {kind->facts, NULL};
-	PGresult *rows;
+	join_rows(setup->session->remarks, "; ", rows);
+	return true;
+}
+
+static bool cannot_send(struct setup *setup, const char *doing)
+{
+	blame(setup->session, "%s: %s", doing, PQerrorMessage(setup->session->pg));
+	return false;
+}
+
+/* How the session is set up, what is missing, what is to be known: in one round trip. */
+static bool look_around(struct setup *setup)
+{
+	const struct session_kind *kind = setup->kind;
 	char execute[64];
 
-	if (!run_all(session, text, deadline, doing))
-		return false;
 	snprintf(execute, sizeof(execute), "execute %s", kind->set[0]->name);
-	rows = run(session, execute, deadline, doing);
-	if (rows)
-		kind->read_facts(session->facts, rows);
-	PQclear(rows);
-	return rows != NULL;
+	if (!send_statement(setup, kind->set_up) || !send_statement(setup, kind->requirements) ||
+	    !send_statement(setup, kind->facts) || !send_statement(setup, execute) ||
+	    !PQpipelineSync(setup->session->pg))
+		return cannot_send(setup, "setting up the session");
+	return take_rows(setup, "setting up the session", NULL) &&
+	       take_rows(setup, "checking the database's tables", read_missing) &&
+	       take_rows(setup, "preparing the question for facts", NULL) &&
+	       take_rows(setup, "asking for facts", read_facts) && take_sync(setup);
+}
+
+/* Then the statements, which depend on the facts: in one round trip more. */
+static bool prepare_statements(struct setup *setup)
+{
+	static const char doing[] = "preparing the statements";
+	const char *const *texts = setup->kind->statements(setup->session->facts);
+	bool good = true;
+
+	for (size_t i = 0; good && texts[i]; i++)
+		good = send_statement(setup, texts[i]);
+	if (!good || !PQpipelineSync(setup->session->pg))
+		return cannot_send(setup, doing);
+	for (size_t i = 0; good && texts[i]; i++)
+		good = take_rows(setup, doing, read_remarks);
+	return good && take_sync(setup);
+}
+
+static bool enter_pipeline(struct setup *setup)
+{
+	return PQenterPipelineMode(setup->session->pg) ||
+	       cannot_send(setup, "entering pipeline mode");
+}
+
+static bool stop_blocking(struct setup *setup)
+{
+	return PQsetnonblocking(setup->session->pg, 1) == 0 ||
+	       cannot_send(setup, "setting up the session");
 }
 
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind)
 {
-	long deadline;
+	struct setup setup = {.session = session, .settings = settings, .kind = kind};
+	bool good;
 
 	*session = (struct session){0};
-	if (connect_to_server(session, settings)) {
-		deadline = now_ms() + settings->connect_timeout;
-		if (set_up(session, settings, kind, deadline) &&
-		    check_requirements(session, settings, kind, deadline) &&
-		    read_facts(session, kind, deadline) &&
-		    run_all(session, kind->statements(session->facts), deadline,
-			"preparing the statements") &&
-		    PQenterPipelineMode(session->pg) && PQsetnonblocking(session->pg, 1) == 0)
-			return;
-		if (!*session->fault)
-			blame(session, "entering pipeline mode: %s", PQerrorMessage(session->pg));
-	}
+	good = connect_to_server(session, settings);
+	setup.deadline = now_ms() + settings->connect_timeout;
+	good = good && enter_pipeline(&setup) && look_around(&setup) &&
+	       prepare_statements(&setup) && stop_blocking(&setup);
+	buffer_free(&setup.sql);
+	if (good)
+		return;
+	assert(*session->fault);
 	PQfinish(session->pg);
 	session->pg = NULL;
 }

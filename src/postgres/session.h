@@ -3,49 +3,60 @@
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
 
-#include "settings.h"
 #include "postgres/batch.h"
+#include "postgres/template.h"
+#include "settings.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SESSION_FACTS_MAX = 16 };
+enum { SESSION_FACTS_MAX = 32, SESSION_TEXT_MAX = 2000 };
 
 /*
- * What a session is for, from whoever knows the tables; one constant each. The facts are what a
- * session has to know of the database besides its tables: read_facts reads them from the answer
- * to the first statement of the set, and all else may depend on them.
+ * What a session is for, from whoever knows the tables; one constant each. Its texts are SQL, one
+ * statement each, with the variables :schema, :statement_timeout and :lock_timeout. The facts are
+ * what a session has to know of the database besides its tables: read_facts reads them from the
+ * answer to the first statement of the set, and all else may depend on them.
  */
 struct session_kind {
 	const char *name;                   /* for the log */
 	const struct statement *const *set; /* what may be asked */
-	const char *set_up, *requirements;  /* SQL: how it is set up; what is missing, a row each */
-	const char *facts;                  /* SQL: prepares the set's first statement */
+	const char *set_up;                 /* how the session is set up */
+	const char *requirements;           /* what is missing, a sentence a row */
+	const char *facts;                  /* prepares the set's first statement */
 	unsigned in_flight;                 /* batches at once */
 	uint64_t most_delay;                /* milliseconds between two tries to connect */
 	void (*read_facts)(void *facts, const PGresult *rows);
-	const char *const *(*statements)(
-	    const void *facts);                    /* SQL: prepares the others; ends with NULL */
-	const char *(*warning)(const void *facts); /* what an operator should know, or NULL */
-	bool (*rests)(const void *facts);          /* after a batch, as long as that took */
-	const char *(*stale)(const void *before, const void *after); /* why to plan anew, or NULL */
+	/*
+	 * What else is sent once the facts are known, up to NULL, and the variables besides: the
+	 * statements are prepared; a row that comes back is a sentence that an operator should
+	 * know.
+	 */
+	const char *const *(*statements)(const void *facts);
+	const struct template_variable *(*variables)(const void *facts);
+	const char *(*describe)(const void *facts); /* what they say, for the log */
+	const char *(*warning)(const void *facts);  /* what an operator should know, or NULL */
+	bool (*rests)(const void *facts);           /* after a batch, as long as that took */
+	const char *(*stale)(
+	    const void *before, const void *after); /* why to be made anew, or NULL */
 };
 
 /*
- * A session; pg is NULL where it could not be opened, and fault says what was being done and why it
- * failed: for the log, not for a client.
+ * A session; pg is NULL where it could not be opened, and fault says what was being done and why
+ * it failed: for the log, not for a client.
  */
 struct session {
 	PGconn *pg;
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
-	char fault[2000];
+	char remarks[SESSION_TEXT_MAX]; /* what an operator should know, or empty */
+	char fault[SESSION_TEXT_MAX];
 };
 
 /*
  * Opens a session of the kind. Blocks, at most about connect_timeout for each host and as long
- * again for the set-up, so a loop calls it from another thread. The connection is in pipeline
- * mode and non-blocking; whoever holds the session finishes it with PQfinish.
+ * again for the set-up, so a loop calls it from another thread. The connection is in pipeline mode
+ * and non-blocking; whoever holds the session finishes it with PQfinish.
  */
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind);

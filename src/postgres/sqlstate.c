@@ -18,6 +18,14 @@ static const struct sqlstate rows[] = {
 	{"57014", SQLSTATE_ANSWER,   ANSWER_LATE,        NULL},
 	{"57P",   SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "the server ends it"},
 	{"53",    SQLSTATE_ANSWER,   ANSWER_UNAVAILABLE, NULL},
+	{"42P01", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "a table is missing"},
+	{"42703", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "a column is missing"},
+	{"42501", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "a privilege is missing"},
+	{"42883", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "a column has another type"},
+	{"42804", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "a column has another type"},
+	{"3F000", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, "the schema is missing"},
+	{"55P03", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, NULL}, /* lock_timeout */
+	{"55000", SQLSTATE_ANSWER,   ANSWER_UNAVAILABLE, NULL}, /* a materialized view without data */
 	{"42",    SQLSTATE_ANSWER,   ANSWER_REFUSED,     "the tables are to be checked again"},
 	{"",      SQLSTATE_ANSWER,   ANSWER_REFUSED,     NULL},
 };

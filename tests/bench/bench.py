@@ -12,8 +12,8 @@ import statistics
 import time
 
 import report
-from measure import end_wrk, interval, memory, ratio, run_pgbench, run_rounds, run_shares, run_wrk, start_wrk, STATEMENTS, wait_idle
-from stack import children, key, LARGE, pairs, Stack
+from measure import end_wrk, interval, memory, ratio, run_pgbench, run_rounds, run_shares, run_wrk, start_wrk, wait_idle
+from stack import children, key, LARGE, pairs, servers, Stack
 
 MANY = 10000  # kept connections
 LARGE_SIZE = 4 << 20
@@ -45,8 +45,8 @@ def usual(build, **options):
 
 def body_of(statement, parameter):
     """A prepared statement's text, for pgbench, its first parameter replaced; the others say what our workers have learnt."""
-    text = (STATEMENTS / (statement + ".sql")).read_text()
-    lines = [line for line in text.splitlines() if not line.startswith(("--", "prepare"))]
+    text = servers.statement(statement)
+    lines = [line for line in text.splitlines() if not line.startswith("prepare")]
     text = " ".join(lines).replace("$1", parameter)
     return text.replace("$2", "array['dddddddd-0000-4000-8000-000000000000'::uuid]").replace("$3", "array[true]")
 
@@ -274,6 +274,22 @@ def share_beside(stack, good, other, refused):
     return {**mine, "others": end_wrk(both[1], 2, refused)["rate"]}
 
 
+def layouts(build, rounds):
+    """What a request costs PostgreSQL in authentik's newest layout, against the one up to 2025.10."""
+    kinds, slices = ("superuser", "role", "grants", "deep"), {}
+    with usual(build) as newest, usual(build, layout="tree") as tree:
+        for name, stack in (("newest", newest), ("tree", tree)):
+            stack.start_nginx()
+            files = {kind: requests_of(stack, kind=kind, keys=64) for kind in kinds}
+            sessions = "select pid from pg_stat_activity where usename = 'event_matcher'"
+            backends = {"PostgreSQL": [pid for pid, in stack.postgres.run(sessions)]}
+            slices.update({"%s %s" % (name, kind): lambda port=stack.ports["ours"], path=path, groups=backends: run_shares(port, path, groups)
+                           for kind, path in files.items()})
+        found = run_rounds(slices, rounds, say)
+    return [("PostgreSQL's CPU a request, newest layout / tree: " + kind,
+             ratio(found, "newest " + kind, "tree " + kind, "PostgreSQL"), "", 1.1, 1.0) for kind in kinds]
+
+
 def flood(build, rounds):
     """Good traffic beside as many clients with unknown keys, against the same beside as many good clients."""
     rows = []
@@ -293,7 +309,7 @@ def flood(build, rounds):
 
 FAMILIES = {"clients": (clients, "All keys distinct, one worker."), "workers": (workers, "64 clients."),
             "scale": (scale, "Throughput against the small directory (10,000 policies, 10 groups), 64 clients, 1,000 keys."),
-            "connections": (connections, "64 busy clients."), "large": (large, "One policy whose action is 4 MiB long."),
+            "layouts": (layouts, "64 clients, 64 keys; CPU of the server's processes."), "connections": (connections, "64 busy clients."), "large": (large, "One policy whose action is 4 MiB long."),
             "flood": (flood, "32 good clients beside 32 that flood, against 32 good ones beside 32 good ones.")}
 
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The benchmark's baseline: libfcgi's threads and blocking libpq. */
 #include "authentik/statements.h"
+#include "postgres/template.h"
 
 #include <fcgiapp.h>
 #include <libpq-fe.h>
@@ -16,18 +17,34 @@ enum { THREADS = 72 };
 static int listener;
 static const char *conninfo;
 
+static void run(PGconn *connection, const char *text)
+{
+	static const struct template_variable variables[] = {{"schema", "public"},
+	    {"members", "authentik_core_user_groups"}, {"statement_timeout", "1500"},
+	    {"lock_timeout", "500"}, {NULL, NULL}};
+	struct buffer sql = {0};
+	PGresult *result;
+
+	if (!template_fill(&sql, text, variables, connection))
+		exit(1);
+	result = PQexec(connection, (const char *)sql.data);
+	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
+	    PQresultStatus(result) != PGRES_TUPLES_OK) {
+		fprintf(stderr, "blocking: %s", PQerrorMessage(connection));
+		exit(1);
+	}
+	PQclear(result);
+	buffer_free(&sql);
+}
+
 static PGconn *open_connection(void)
 {
 	PGconn *connection = PQconnectdb(conninfo);
 
-	PQclear(PQexec(connection, statement_session));
-	PQclear(PQexec(connection, statement_session_lookup));
-	PQclear(PQexec(connection, statement_caller));
-	PQclear(PQexec(connection, statement_policy));
-	if (PQstatus(connection) != CONNECTION_OK) {
-		fprintf(stderr, "blocking: %s", PQerrorMessage(connection));
-		exit(1);
-	}
+	run(connection, statement_session);
+	run(connection, statement_session_lookup);
+	run(connection, statement_caller);
+	run(connection, statement_policy);
 	return connection;
 }
 

@@ -12,7 +12,6 @@ import time
 from stack import HERE, servers
 
 CPUS = os.cpu_count()
-STATEMENTS = servers.ROOT / "sql" / "statements"
 
 
 def busy():
@@ -81,8 +80,9 @@ def run_shares(port, requests, groups, seconds=2):
 
 def run_pgbench(stack, script, clients=8, seconds=1):
     """The same statements, one question a transaction, by PostgreSQL's own client; session settings as ours."""
-    session = (STATEMENTS / "session.sql").read_text() + (STATEMENTS / "session_lookup.sql").read_text()
-    options = "".join(" -c %s=%s" % setting for setting in re.findall(r"^set (\w+) = (\w+);", session, re.M))
+    session = servers.statement("session") + servers.statement("session_lookup")
+    options = "".join(" -c %s=%s" % setting for setting in re.findall(r"\('(\w+)', '(\w+)'\)", session))
+    assert "plan_cache_mode=force_generic_plan" in options and "enable_seqscan=off" in options
     before = busy()
     result = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, CPUS)), "-T",
                              str(seconds), "-f", str(script), "-h", str(stack.directory), "-U", "postgres", "postgres"],

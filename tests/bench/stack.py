@@ -16,6 +16,10 @@ import servers  # noqa: E402
 HERE = pathlib.Path(__file__).resolve().parent
 KINDS = {"superuser": 1, "role": 2, "grants": 3, "deep": 4, "token": 5}
 SIZES = {"policies": 10000, "groups": 10, "depth": 1, "memberships": 5, "tokens": 0, "large": 0}
+SYSTEM = servers.ROOT / "tests" / "system"
+# Of authentik's newest layout, and of that of its releases up to 2025.10: the schema, the rows, the index on access tokens.
+LAYOUTS = {"alone": (servers.ROOT / "sql" / "schema.sql", HERE / "data.sql", "authentik_p_token_e00883_hash"),
+           "tree": (SYSTEM / "tree" / "schema.sql", HERE / "data_tree.sql", "event_matcher_accesstoken_token")}
 LARGE = 10000000  # the number of the one policy whose action is :large bytes long
 
 
@@ -69,14 +73,14 @@ STATIC = """
 class Stack:
     """All of it in directories of its own; ports has nginx's port for each name once start_nginx has been called."""
 
-    def __init__(self, build, index=True, **sizes):
+    def __init__(self, build, index=True, layout="alone", **sizes):
         self.build, self.running, self.directories = pathlib.Path(build), [], []
         self.sockets, self.ports, self.requests = {}, {}, 0
         self.directory = self.new_directory()
         self.postgres = self.started(servers.Postgres(self.directory, "-c", "shared_buffers=1GB", "-c", "max_connections=300",
                                                       "-c", "maintenance_work_mem=512MB", "-c", "max_wal_size=16GB",
                                                       "-c", "wal_level=minimal", "-c", "max_wal_senders=0"))
-        self.load(index, {**SIZES, **sizes})
+        self.load(index, LAYOUTS[layout], {**SIZES, **sizes})
 
     def new_directory(self):
         self.directories.append(servers.make_directory())
@@ -86,13 +90,14 @@ class Stack:
         self.running.append(process)
         return process
 
-    def load(self, index, sizes):
-        for name in ("schema", "role"):
-            self.postgres.load(servers.ROOT / "sql" / (name + ".sql"), "postgres")
+    def load(self, index, layout, sizes):
+        schema, data, token_index = layout
+        for path in (schema, servers.ROOT / "sql" / "role.sql"):
+            self.postgres.load(path, "postgres")
         if not index:
-            self.postgres.run("drop index event_matcher_accesstoken_token")
+            self.postgres.run("drop index " + token_index)
         options = [item for name, value in sizes.items() for item in ("-v", "%s=%d" % (name, value))]
-        self.postgres.load(HERE / "data.sql", "postgres", *options)
+        self.postgres.load(data, "postgres", *options)
         self.postgres.run("checkpoint")
         os.sync()  # or what is written back meanwhile would be measured, too
 

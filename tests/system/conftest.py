@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The servers that the tests share: one PostgreSQL a run, databases made from templates, workers and nginx on demand."""
+import functools
 import os
 import pathlib
 import shutil
@@ -9,6 +10,10 @@ import pytest
 import servers
 
 SHARED = servers.ROOT.parent / "shared" / "authentik"
+# Where the schema and the sample data are: alone has authentik's newest layout, tree that of the releases up to 2025.10.
+# The recorded releases, each with its folder there.
+RELEASES = {"2024.8": "", "2025.10": "2025.10/", "2025.12": "2025.12/", "2026.8": "2026.8/"}
+LAYOUTS = {"alone": servers.ROOT / "sql", "tree": servers.ROOT / "tests" / "system" / "tree"}
 
 
 def shared(name):
@@ -71,24 +76,31 @@ def program(directory):
 @pytest.fixture(scope="session")
 def postgres(directory):
     server = servers.Postgres(directory)
-    server.run("create database alone_template")
-    for name in ("schema.sql", "sample.sql", "role.sql"):
-        server.load(servers.ROOT / "sql" / name, "alone_template")
+    for layout, path in LAYOUTS.items():
+        server.run("create database %s_template" % layout)
+        for file in (path / "schema.sql", path / "sample.sql", servers.ROOT / "sql" / "role.sql"):
+            server.load(file, layout + "_template")
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def authentik_template(postgres):
-    path = shared("database.sql")
-    postgres.run("create database authentik_template")
-    postgres.load(path, "authentik_template", "-o", "/dev/null")
-    postgres.load(servers.ROOT / "sql" / "role.sql", "authentik_template")
-    return "authentik_template"
+def recorded(postgres):
+    """recorded(release): that authentik's database as it was recorded, with our role; loaded once, not to be changed."""
+
+    @functools.cache
+    def load(release):
+        path, name = shared(RELEASES[release] + "database.sql"), "recorded_" + release.replace(".", "_")
+        postgres.run("create database " + name)
+        postgres.load(path, name, "-o", "/dev/null")
+        postgres.load(servers.ROOT / "sql" / "role.sql", name)
+        return servers.Database(postgres, name)
+
+    return load
 
 
 def make_database(postgres, template, request):
-    name = "t_" + str(abs(hash(request.node.nodeid)))
+    name = "t_" + str(abs(hash((request.node.nodeid, template))))
     postgres.run("create database %s template %s" % (name, template))
     yield servers.Database(postgres, name)
     postgres.run("drop database %s with (force)" % name)
@@ -107,9 +119,37 @@ def own(postgres, request):
 
 
 @pytest.fixture(scope="module")
-def authentik(postgres, authentik_template, request):
-    """authentik's own database as it was recorded, for this module."""
-    yield from make_database(postgres, authentik_template, request)
+def tree(postgres, request):
+    """A database of the old layout, with the same sample data, for this module."""
+    yield from make_database(postgres, "tree_template", request)
+
+
+@pytest.fixture
+def own_tree(postgres, request):
+    """The same, for one test that changes it."""
+    yield from make_database(postgres, "tree_template", request)
+
+
+@pytest.fixture(params=LAYOUTS)
+def either(postgres, request):
+    """A database of each layout in turn, for one test that changes it."""
+    for database in make_database(postgres, request.param + "_template", request):
+        database.layout = request.param
+        yield database
+
+
+@pytest.fixture
+def copy(postgres, recorded, request):
+    """copy(release): the same, for one test that changes it."""
+    made = []
+
+    def make(release):
+        made.append(make_database(postgres, recorded(release).name, request))
+        return next(made[-1])
+
+    yield make
+    for database in made:
+        next(database, None)
 
 
 def factory(kind, *fixed):

@@ -16,8 +16,8 @@ class Connection:
     def __exit__(self, *_):
         self.socket.close()
 
-    def ask(self, method, path, headers=(), body=None):
-        lines = [("%s %s HTTP/1.1" % (method, path)).encode(), b"Host: test"]
+    def ask(self, method, path, headers=(), body=None, host="test"):
+        lines = [("%s %s HTTP/1.1" % (method, path)).encode(), b"Host: " + host.encode()]
         lines += [("%s: %s" % (name, value)).encode("utf-8") for name, value in headers]
         if body is not None:
             lines.append(b"Content-Length: %d" % len(body))
@@ -28,6 +28,6 @@ class Connection:
         return response
 
 
-def ask(path, method, target, headers=(), body=None):
+def ask(path, method, target, headers=(), body=None, host="test"):
     with Connection(path) as connection:
-        return connection.ask(method, target, headers, body)
+        return connection.ask(method, target, headers, body, host)

@@ -16,8 +16,39 @@ import psycopg
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A test that is not about a limit is not to meet it, however busy the machine is.
-PATIENCE = {"request_timeout": "60s", "statement_timeout": "50s", "connect_timeout": "60s", "database_wait": "60s"}
-BIN = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1])
+PATIENCE = {"request_timeout": "60s", "statement_timeout": "50s", "lock_timeout": "50s", "connect_timeout": "60s", "database_wait": "60s"}
+# EVENT_MATCHER_POSTGRES: the bin directory of another PostgreSQL to test with.
+BIN = pathlib.Path(os.environ.get("EVENT_MATCHER_POSTGRES") or
+                   sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[4]))[-1])
+
+
+def part_of_role(name):
+    """The part of sql/role.sql of that name: other statements have it as a variable."""
+    text = re.search(r"^-- %s: .*?^-- end of %s$" % (name, name), (ROOT / "sql" / "role.sql").read_text(), re.S | re.M).group()
+    return re.sub(r"^--.*\n?", "", text, flags=re.M)
+
+
+def needed():
+    return part_of_role("needed")
+
+
+def statement_variables(members="authentik_core_user_groups"):
+    """The variables of sql/statements, for the schema public."""
+    return {"schema": "public", "members": members, "layout": part_of_role("layout"), "needed": needed(),
+            "statement_timeout": "1500", "lock_timeout": "500"}
+
+
+def psql_variables(members):
+    return [option for name, value in statement_variables(members).items() for option in ("-v", "%s=%s" % (name, value))]
+
+
+def statement(name, members="authentik_core_user_groups"):
+    """A statement's text as a session fills it in."""
+    text = re.sub(r"^--.*\n", "", (ROOT / "sql" / "statements" / (name + ".sql")).read_text(), flags=re.M)
+    for variable, value in statement_variables(members).items():
+        for before, after in ((":'%s'", "'%s'"), (':"%s"', '"%s"'), (":%s", "%s")):
+            text = re.sub((before % variable) + r"\b" * before.endswith("s"), lambda _: after % value, text)
+    return text
 
 
 def unprivileged():
@@ -156,7 +187,7 @@ class Workers(Process):
         if self.has_database:
             said += ["the PostgreSQL connection is ready", "the PostgreSQL connection for access tokens is ready"]
         log = self.log()
-        return all(len(set(re.findall(r" info (\d+) %s\n" % text, log))) >= self.count for text in said)
+        return all(len(set(re.findall(r" info (\d+) %s\b" % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
         path = "/proc/%d/task/%d/children" % (self.pid, self.pid)
@@ -166,19 +197,30 @@ class Workers(Process):
 class Nginx(Process):
     end_signal = signal.SIGQUIT
 
-    def __init__(self, directory, workers_socket, site=None, authentik=None):
+    def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None):
         shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
         upstream = (directory / "upstream.conf").read_text()
         (directory / "upstream.conf").write_text(
             upstream.replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", workers_socket))
-        self.socket = str(directory / "nginx.sock")
-        (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket)
+        self.socket, self.port = str(directory / "nginx.sock"), port
+        (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket + ("listen 127.0.0.1:%d;\n" % port if port else ""))
         if site:
             self.use_site(directory, site, authentik)
+        if tenant:
+            self.use_tenant(directory, tenant)
         for path in directory.iterdir():
             path.chmod(0o644)
         super().__init__(["nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx")
         self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "nginx")
+
+    @staticmethod
+    def use_tenant(directory, socket_of_two):
+        """As tenants.http.conf says, with another socket for two.example."""
+        tenants = directory / "tenants.http.conf"
+        tenants.write_text(tenants.read_text().replace("/run/event-matcher-fcgi/two.sock", socket_of_two))
+        for name, line, instead in (("nginx.conf", "include upstream.conf;", "include upstream.conf; include tenants.http.conf;"),
+                                    ("event-matcher.conf", "fastcgi_pass event_matcher;", "fastcgi_pass $event_matcher_of_host;")):
+            (directory / name).write_text((directory / name).read_text().replace(line, instead))
 
     @staticmethod
     def use_site(directory, site, authentik):

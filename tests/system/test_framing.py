@@ -257,6 +257,17 @@ def test_a_peer_that_does_not_read_its_reply_is_closed_and_harms_nobody(start_wo
         servers.wait_until(lambda: is_hung_up(deaf), "the deaf peer's connection to be closed")
 
 
+def test_a_peer_that_leaves_in_the_middle_of_its_reply_harms_nobody(start_workers, own):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own)
+    pids = workers.worker_pids()
+    with Connection(workers.socket) as leaving:
+        leaving.send(sample.request())
+        assert select.select([leaving.socket], [], [], 60)[0]  # its reply has begun, and the rest waits
+    assert fastcgi.ask(workers.socket, fastcgi.URI.format(POLICIES[1]), ADMIN).status == 200
+    assert workers.worker_pids() == pids
+
+
 def test_replies_that_nobody_reads_are_held_up_to_max_unsent_and_beyond_it_told_503(start_workers, own):
     own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
     workers = start_workers(own, max_unsent="6MiB")

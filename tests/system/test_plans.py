@@ -2,22 +2,25 @@
 """The statements' plans stay right where the tables grow after they were prepared."""
 import re
 
-import fastcgi
 import pytest
+
+import conftest
+import fastcgi
 import servers
 from sample import ASKED, MIXED
 
+GROW = {"alone": servers.ROOT / "tests" / "system" / "grow.sql", "tree": conftest.LAYOUTS["tree"] / "grow.sql"}
 CALLERS = [key for key in MIXED if key.startswith("sample-")]
 
 
 @pytest.fixture
-def explained(own):
+def explained(either):
     """A database whose server logs each statement's plan, and what it read, as it runs it."""
     for setting in ("session_preload_libraries = 'auto_explain'", "auto_explain.log_min_duration = 0",
                     "auto_explain.log_analyze = on", "auto_explain.log_buffers = on", "auto_explain.log_timing = off",
                     "log_min_messages = log"):
-        own.run("alter database %s set %s" % (own.name, setting))
-    return own
+        either.run("alter database %s set %s" % (either.name, setting))
+    return either
 
 
 def pages_read(log):
@@ -38,7 +41,7 @@ def ask_all(workers):
 def test_no_statement_reads_more_once_the_tables_have_grown_under_it(explained, start_workers):
     workers = start_workers(explained)
     ask_all(workers)
-    explained.server.load(servers.ROOT / "tests" / "system" / "grow.sql", explained.name)
+    explained.server.load(GROW[explained.layout], explained.name)
     start = len(explained.server.log())
     ask_all(workers)
     log = explained.server.log()[start:]

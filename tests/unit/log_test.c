@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static char line[200];
@@ -87,4 +88,24 @@ Test(log, marks_what_was_cut_before_without_a_broken_character)
 	cr_assert_str_eq(format("abc\xf0\x9f\x94", 100, true), "abc...");
 	cr_assert_str_eq(format("abcü", 100, true), "abcü...");
 	cr_assert_str_eq(format("abcde", 5, true), "ab...");
+}
+
+Test(log, a_text_is_news_once_until_it_is_forgotten)
+{
+	cr_assert(log_is_news("one"));
+	cr_assert(log_is_news("another"));
+	cr_assert_not(log_is_news("one"));
+	log_forget("one");
+	cr_assert(log_is_news("one"));
+	cr_assert_not(log_is_news("another"));
+}
+
+Test(log, more_texts_than_there_is_room_for_are_news_all_the_same)
+{
+	char text[20];
+
+	for (int i = 0; i < 1000; i++) {
+		sprintf(text, "text %d", i);
+		cr_assert(log_is_news(text));
+	}
 }

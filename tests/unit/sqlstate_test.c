@@ -23,6 +23,7 @@ Test(sqlstate, what_another_transaction_caused_is_asked_again_together)
 {
 	assert_row("40001", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
 	assert_row("40P01", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
+	assert_row("55P03", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
 }
 
 Test(sqlstate, stale_plans_and_a_lost_server_take_a_new_connection)
@@ -41,7 +42,12 @@ Test(sqlstate, what_would_fail_again_is_answered)
 	assert_row("40002", SQLSTATE_ANSWER, ANSWER_REFUSED, false);
 }
 
-Test(sqlstate, a_missing_table_has_the_tables_checked_again)
+Test(sqlstate, what_an_upgrade_takes_away_is_looked_for_anew_and_asked_again)
 {
-	assert_row("42P01", SQLSTATE_ANSWER, ANSWER_REFUSED, true);
+	static const char *const codes[] = {"42P01", "42703", "42501", "42883", "42804", "3F000"};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		assert_row(codes[i], SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, true);
+	assert_row("42601", SQLSTATE_ANSWER, ANSWER_REFUSED, true);
+	assert_row("55000", SQLSTATE_ANSWER, ANSWER_UNAVAILABLE, false);
 }

@@ -28,7 +28,8 @@ static void assert_error(enum status status, const struct status_detail *detail,
 static void assert_head(enum status status, size_t length, const char *text)
 {
 	char head[STATUS_HEAD_MAX];
-	size_t written = status_write_head(head, status, "GET, HEAD, OPTIONS", length);
+	const struct status_head with = {"GET, HEAD, OPTIONS", true, length};
+	size_t written = status_write_head(head, status, &with);
 
 	cr_assert_eq(written, strlen(text));
 	cr_assert_arr_eq(head, text, written);
@@ -85,4 +86,22 @@ Test(status, a_204_has_neither_type_nor_length)
 {
 	assert_head(
 	    STATUS_OPTIONS, 0, "Status: 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n\r\n");
+}
+
+Test(status, where_it_is_so_the_type_names_no_charset)
+{
+	const struct status_head with = {.content_length = 5};
+	char head[STATUS_HEAD_MAX];
+	size_t written = status_write_head(head, STATUS_OK, &with);
+
+	cr_assert(slice_equals((struct slice){head, written},
+	    "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n"));
+}
+
+Test(status, a_404_may_name_what_was_not_found)
+{
+	struct status_detail detail = {.text = SLICE("EventMatcherPolicy")};
+
+	assert_error(STATUS_NO_OBJECT, &detail,
+	    "{\"detail\":\"No EventMatcherPolicy matches the given query.\"}");
 }

@@ -29,6 +29,8 @@ static void write_policy(struct json *json, struct buffer *body, const struct ev
 	write_member(json, body, ",\"client_ip\":", policy->client_ip);
 	write_member(json, body, ",\"app\":", policy->app);
 	write_member(json, body, ",\"model\":", policy->model);
+	if (policy->has_query)
+		write_member(json, body, ",\"query\":", policy->query);
 	buffer_append_text(body, "}");
 }
 
@@ -47,6 +49,7 @@ static bool render(struct json *json, struct buffer *body, const struct inquiry 
 }
 
 const struct operation retrieve_event_matcher = {.doing = "retrieving an event matcher policy",
+    .model = "EventMatcherPolicy",
     .object = INQUIRY_POLICY,
     .rights = INQUIRY_RIGHTS,
     .render = render};

@@ -14,20 +14,20 @@ select asked.n, known.sees_all, object.granted,
        when known.sees_all or true = any (object.granted) then true
        when exists (
             select
-              from guardian_userobjectpermission o
-              join authentik_policies_event_matcher_eventmatcherpolicy e
+              from :"schema".guardian_userobjectpermission o
+              join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e
                 on e.policy_ptr_id = case when o.object_pk ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
                                           then o.object_pk::uuid end
              where o.user_id = asked.id and o.permission_id = $6
             offset 0) then true
        else exists (
             select
-              from authentik_core_user_groups r
+              from :"schema".authentik_core_user_groups r
              where r.user_id = asked.id
                and exists (
                    select
-                     from guardian_groupobjectpermission o
-                     join authentik_policies_event_matcher_eventmatcherpolicy e
+                     from :"schema".guardian_groupobjectpermission o
+                     join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e
                        on e.policy_ptr_id = case when o.object_pk ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
                                                  then o.object_pk::uuid end
                     where o.group_id = r.group_id and o.permission_id = $6
@@ -37,13 +37,13 @@ select asked.n, known.sees_all, object.granted,
        case when false = any (object.granted) then (
        with recursive ancestor (own, parent_id, is_superuser, depth) as (
             select g.group_uuid, g.parent_id, g.is_superuser, 0
-              from authentik_core_user_ak_groups m
-              join authentik_core_group g on g.group_uuid = m.group_id
+              from :"schema".authentik_core_user_ak_groups m
+              join :"schema".authentik_core_group g on g.group_uuid = m.group_id
              where m.user_id = asked.id and (g.is_superuser or g.parent_id is not null)
              union all
             select a.own, g.parent_id, g.is_superuser, a.depth + 1
               from ancestor a
-              join authentik_core_group g on g.group_uuid = a.parent_id
+              join :"schema".authentik_core_group g on g.group_uuid = a.parent_id
              where a.depth < 19)
        select own from ancestor where is_superuser limit 1)
        end as superuser_by
@@ -52,30 +52,30 @@ select asked.n, known.sees_all, object.granted,
        select case
               when exists (
                    select
-                     from authentik_core_user_groups r
+                     from :"schema".authentik_core_user_groups r
                     where r.user_id = asked.id
                       and exists (
                           select
-                            from auth_group_permissions p
+                            from :"schema".auth_group_permissions p
                            where p.group_id = r.group_id and p.permission_id = $6
                           offset 0)) then true
               when exists (
                    select
-                     from authentik_core_user_user_permissions p
+                     from :"schema".authentik_core_user_user_permissions p
                     where p.user_id = asked.id and p.permission_id = $6) then true
               when not exists (
                    select
-                     from authentik_core_user_ak_groups m
+                     from :"schema".authentik_core_user_ak_groups m
                     where m.user_id = asked.id and m.group_id = asked.believed) then false
               else exists (
                    with recursive ancestor (parent_id, is_superuser, depth) as (
                         select g.parent_id, g.is_superuser, 0
-                          from authentik_core_group g
+                          from :"schema".authentik_core_group g
                          where g.group_uuid = asked.believed
                          union all
                         select g.parent_id, g.is_superuser, a.depth + 1
                           from ancestor a
-                          join authentik_core_group g on g.group_uuid = a.parent_id
+                          join :"schema".authentik_core_group g on g.group_uuid = a.parent_id
                          where a.depth < 19)
                    select from ancestor where is_superuser)
               end as sees_all
@@ -85,18 +85,18 @@ select asked.n, known.sees_all, object.granted,
               select case
                      when exists (
                           select
-                            from guardian_userobjectpermission o
-                            join authentik_policies_event_matcher_eventmatcherpolicy e on e.policy_ptr_id = policy.id
+                            from :"schema".guardian_userobjectpermission o
+                            join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e on e.policy_ptr_id = policy.id
                            where o.user_id = asked.id and o.permission_id = $6 and o.object_pk = policy.id::text
                           offset 0) then true
                      else exists (
                           select
-                            from authentik_core_user_groups r
+                            from :"schema".authentik_core_user_groups r
                            where r.user_id = asked.id
                              and exists (
                                  select
-                                   from guardian_groupobjectpermission o
-                                   join authentik_policies_event_matcher_eventmatcherpolicy e
+                                   from :"schema".guardian_groupobjectpermission o
+                                   join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e
                                      on e.policy_ptr_id = policy.id
                                   where o.group_id = r.group_id and o.permission_id = $6
                                     and o.object_pk = policy.id::text
