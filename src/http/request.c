@@ -7,8 +7,9 @@
 #include <string.h>
 
 /*
- * The parameters that decide; each may come once only, but for Accept, whose fields make one list
- * (RFC 9110, 5.3).
+ * The parameters that decide. Two files of a web server's configuration may both set one, to the
+ * same value; with different values it would be guessed which counts. There may be one Authorization
+ * only, and any number of Accept, whose fields make one list (RFC 9110, 5.3).
  */
 enum {
 	REQUEST_METHOD,
@@ -52,9 +53,10 @@ static const char *sort_field(struct fields *fields, const struct parameter *par
 	for (size_t k = 0; k < SINGLE_COUNT; k++) {
 		if (!slice_is(name_of(parameter), single_names[k]))
 			continue;
-		if (fields->single[k].text)
-			return k == AUTHORIZATION ? "There are two Authorization headers."
-						  : "A parameter stands there twice.";
+		if (fields->single[k].text && k == AUTHORIZATION)
+			return "There are two Authorization headers.";
+		if (fields->single[k].text && !slice_is(value_of(parameter), fields->single[k]))
+			return "A parameter stands there twice with different values.";
 		fields->single[k] = value_of(parameter);
 	}
 	return NULL;
@@ -90,15 +92,37 @@ struct path {
 	bool decoded;
 };
 
+/*
+ * A client may write a whole URI in the request line (RFC 9112, section 3.2.2), and some web servers
+ * hand it on as it came: what follows its authority is the path.
+ */
+static struct slice without_authority(struct slice uri)
+{
+	static const char *const schemes[] = {"http://", "https://"};
+
+	for (size_t i = 0; uri.length && *uri.text != '/' && i < 2; i++) {
+		size_t length = strlen(schemes[i]);
+
+		if (uri.length < length ||
+		    !slice_equals_ignoring_case((struct slice){uri.text, length}, schemes[i]))
+			continue;
+		while (length < uri.length && uri.text[length] != '/' && uri.text[length] != '?')
+			length++;
+		return length < uri.length ? (struct slice){uri.text + length, uri.length - length}
+					   : SLICE("/");
+	}
+	return uri;
+}
+
 static struct path path_of(const struct fields *fields, struct slice *query)
 {
-	struct slice uri = fields->single[REQUEST_URI], target = uri;
+	struct slice target = without_authority(fields->single[REQUEST_URI]);
 	struct path path = {
 	    .pieces = {fields->single[SCRIPT_NAME], fields->single[PATH_INFO]}, .decoded = true};
 
 	*query = fields->single[QUERY_STRING];
-	if (!uri.text)
-		return path;
+	if (!target.length)
+		return path; /* RFC 3875, section 4.1: an empty value is none */
 	path = (struct path){.pieces = {slice_cut(&target, '?')}};
 	if (target.text)
 		*query = target;

@@ -5,29 +5,41 @@
 #include <assert.h>
 #include <string.h>
 
+/*
+ * No cache may keep an answer, whatever its key (RFC 9111, section 5.2.2.5). Vary says which of the
+ * request's fields had a part in it: they are looked at in this order, so each answer owes to those
+ * up to the one that decided it, and a path or parameters that are refused to none.
+ */
+#define UNCACHED "\r\nCache-Control: no-store"
+#define BY_ACCEPT UNCACHED "\r\nVary: Accept"
+#define BY_CALLER UNCACHED "\r\nVary: Accept, Authorization"
+
 static const struct row {
 	const char *line;
 	const char *fields; /* header fields that go with it, each after a line's end */
 	const char *text;   /* of the error, or what stands before the request's detail */
 	const char *behind; /* what stands behind that detail */
 } rows[STATUS_COUNT] = {
-    [STATUS_OK] = {"200 OK", "", NULL, NULL},
-    [STATUS_OPTIONS] = {"204 No Content", "", NULL, NULL},
-    [STATUS_MALFORMED] = {"400 Bad Request", "", "", ""},
-    [STATUS_INVALID_ID] = {"400 Bad Request", "", "Enter a valid UUID.", NULL},
-    [STATUS_FORBIDDEN] = {"403 Forbidden", "", "You do not have permission to perform this action.",
+    [STATUS_OK] = {"200 OK", BY_CALLER, NULL, NULL},
+    [STATUS_OPTIONS] = {"204 No Content", BY_ACCEPT, NULL, NULL},
+    [STATUS_MALFORMED] = {"400 Bad Request", UNCACHED, "", ""},
+    [STATUS_INVALID_ID] = {"400 Bad Request", BY_CALLER, "Enter a valid UUID.", NULL},
+    [STATUS_FORBIDDEN] = {"403 Forbidden", BY_CALLER,
+	"You do not have permission to perform this action.", NULL},
+    [STATUS_UNSUPPORTED_SCHEME] = {"403 Forbidden", BY_CALLER, "Unsupported authentication type",
 	NULL},
-    [STATUS_UNSUPPORTED_SCHEME] = {"403 Forbidden", "", "Unsupported authentication type", NULL},
-    [STATUS_INVALID_KEY] = {"403 Forbidden", "", "Token invalid/expired", NULL},
-    [STATUS_NOT_FOUND] = {"404 Not Found", "", "Not found.", NULL},
-    [STATUS_NO_OBJECT] = {"404 Not Found", "", "No ", " matches the given query."},
-    [STATUS_METHOD_NOT_ALLOWED] = {"405 Method Not Allowed", "", "Method \"", "\" not allowed."},
-    [STATUS_NOT_ACCEPTABLE] = {"406 Not Acceptable", "",
+    [STATUS_INVALID_KEY] = {"403 Forbidden", BY_CALLER, "Token invalid/expired", NULL},
+    [STATUS_NOT_FOUND] = {"404 Not Found", UNCACHED, "Not found.", NULL},
+    [STATUS_NO_OBJECT] = {"404 Not Found", BY_CALLER, "No ", " matches the given query."},
+    [STATUS_METHOD_NOT_ALLOWED] = {"405 Method Not Allowed", BY_ACCEPT, "Method \"",
+	"\" not allowed."},
+    [STATUS_NOT_ACCEPTABLE] = {"406 Not Acceptable", BY_ACCEPT,
 	"Could not satisfy the request Accept header.", NULL},
-    [STATUS_ERROR] = {"500 Internal Server Error", "", "Internal server error.", NULL},
-    [STATUS_UNAVAILABLE] = {"503 Service Unavailable", "\r\nRetry-After: 1",
+    [STATUS_ERROR] = {"500 Internal Server Error", BY_CALLER, "Internal server error.", NULL},
+    [STATUS_UNAVAILABLE] = {"503 Service Unavailable", BY_CALLER "\r\nRetry-After: 1",
 	"Service temporarily unavailable.", NULL},
-    [STATUS_LATE] = {"504 Gateway Timeout", "", "The database did not answer in time.", NULL},
+    [STATUS_LATE] = {"504 Gateway Timeout", BY_CALLER, "The database did not answer in time.",
+	NULL},
 };
 
 const char *status_line(enum status status)

@@ -45,7 +45,8 @@ def test_a_policy_has_every_key_in_the_contracts_order(workers):
 
 def test_a_reply_carries_its_type_and_its_exact_length(workers):
     reply = fastcgi.ask(workers.socket, URI, ADMIN)
-    assert reply.headers == {"status": "200 OK", "content-type": JSON, "content-length": str(len(reply.body))}
+    assert reply.headers == {"status": "200 OK", "content-type": JSON, "content-length": str(len(reply.body)),
+                             "cache-control": "no-store", "vary": "Accept, Authorization"}
 
 
 def test_bound_to_counts_disabled_bindings_and_prompt_stages(workers):
@@ -180,7 +181,8 @@ def test_another_method_is_not_allowed(workers, method):
 
 def test_options_is_answered_204_without_type_or_length(workers):
     reply = fastcgi.ask(workers.socket, URI, None, method="OPTIONS")
-    assert reply.headers == {"status": "204 No Content", "allow": "GET, HEAD, OPTIONS"} and reply.body == b""
+    assert reply.headers == {"status": "204 No Content", "allow": "GET, HEAD, OPTIONS", "cache-control": "no-store",
+                             "vary": "Accept"} and reply.body == b""
 
 
 def test_the_checks_come_in_the_contracts_order(workers):
@@ -202,8 +204,8 @@ def test_the_checks_come_in_the_contracts_order(workers):
     ([("SERVER_NAME", "a\tb")], "A parameter has a control character."),
     ([("HTTP_AUTHORIZATION", "Bearer " + ADMIN)] * 2, "There are two Authorization headers."),
     ([("HTTP_AUTHORIZATION", "Bearer " + ADMIN), ("HTTP_AUTHORIZATION", "x")], "There are two Authorization headers."),
-    ([("REQUEST_URI", URI)], "A parameter stands there twice."),
-    ([("REQUEST_METHOD", "GET")], "A parameter stands there twice."),
+    ([("REQUEST_URI", URI + "?")], "A parameter stands there twice with different values."),
+    ([("REQUEST_METHOD", "HEAD")], "A parameter stands there twice with different values."),
     ([("N%d" % n, "v") for n in range(127)], "There are more than 128 parameters.")])
 def test_ambiguous_or_malformed_parameters_are_refused(workers, extra, sentence):
     assert ask_parameters(workers, fastcgi.parameters(URI) + extra) == (400, invalid(sentence))
@@ -217,6 +219,30 @@ def test_a_tab_in_a_header_and_128_parameters_are_allowed(workers):
 def test_parameters_over_64_kib_are_refused(workers):
     given = fastcgi.parameters(URI) + [("HTTP_X", "y" * 65536)]
     assert ask_parameters(workers, given) == (400, invalid("The parameters are larger than 64 KiB."))
+
+
+def test_equal_parameters_of_two_included_files_are_harmless(workers):
+    assert ask_parameters(workers, sample.parameters() + fastcgi.parameters(URI) * 2)[0] == 200
+
+
+@pytest.mark.parametrize("start", ["http://host", "HTTPS://user@host:8443", "http://[::1]"])
+def test_a_whole_uri_in_the_request_line_is_taken_for_its_path(workers, start):
+    given = [("REQUEST_METHOD", "GET"), ("HTTP_AUTHORIZATION", "Bearer " + ADMIN)]
+    assert ask_parameters(workers, given + [("REQUEST_URI", start + URI)])[0] == 200
+    assert ask_parameters(workers, given + [("REQUEST_URI", start)]) == (404, NOT_FOUND)
+    assert ask_parameters(workers, given + [("REQUEST_URI", start + URI + "?format=xml")]) == (404, NOT_FOUND)
+
+
+def test_an_empty_request_uri_is_none(workers):
+    given = [("REQUEST_METHOD", "GET"), ("HTTP_AUTHORIZATION", "Bearer " + ADMIN), ("REQUEST_URI", ""), ("PATH_INFO", URI)]
+    assert ask_parameters(workers, given)[0] == 200
+
+
+def test_what_http_allows_in_other_headers_is_taken(workers):
+    others = [("HTTP_X_NAME", b"caf\xe9 \xff\x80"), ("HTTP_X_EMPTY", ""), ("HTTP_X-ODD.name", "x"), ("HTTP_COOKIE", "a=1"),
+              ("HTTP_COOKIE", "b=2"), ("HTTP_X_FORWARDED_FOR", "::1"), ("HTTP_X_FORWARDED_FOR", "::2"), ("CONTENT_LENGTH", ""),
+              ("CONTENT_TYPE", ""), ("REMOTE_USER", b"\xc3\xa9"), ("HTTP_ACCEPT", "text/html"), ("HTTP_ACCEPT", "*/*;q=0.1")]
+    assert ask_parameters(workers, sample.parameters() + others)[0] == 200
 
 
 def test_a_request_without_a_method_is_refused(workers):

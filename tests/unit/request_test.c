@@ -133,12 +133,37 @@ Test(request, the_last_format_counts)
 	cr_assert_eq(at(URI "?format=xml&format="), STATUS_OK);
 }
 
-Test(request, a_parameter_that_decides_may_come_once)
+Test(request, a_parameter_that_decides_has_one_value_and_may_say_it_twice)
 {
-	struct request request = parse("GET", URI, "REQUEST_URI", URI);
+	struct request request = parse("GET", URI, "REQUEST_URI", URI "?");
 
 	cr_assert_eq(request.status, STATUS_MALFORMED);
-	cr_assert(slice_equals(request.detail.text, "A parameter stands there twice."));
+	cr_assert(slice_equals(
+	    request.detail.text, "A parameter stands there twice with different values."));
+	cr_assert_eq(parse("GET", URI, "REQUEST_METHOD", "PUT").status, STATUS_MALFORMED);
+	cr_assert_eq(parse("OPTIONS", URI, "REQUEST_URI", URI).status, STATUS_OPTIONS);
+}
+
+Test(request, there_may_be_one_authorization_only)
+{
+	struct parameter parameters[] = {pair("REQUEST_METHOD", "GET"), pair("REQUEST_URI", URI),
+	    pair("HTTP_AUTHORIZATION", "Bearer k"), pair("HTTP_AUTHORIZATION", "Bearer k")};
+	struct request request;
+
+	request_parse(&request, PARAMETERS_GOOD, parameters, 4, &router);
+	cr_assert_eq(request.status, STATUS_MALFORMED);
+}
+
+Test(request, a_whole_uri_is_taken_for_what_follows_its_authority)
+{
+	cr_assert_eq(at("http://host" URI), STATUS_OK);
+	cr_assert_eq(at("hTTps://[::1]:8443" URI), STATUS_OK);
+	cr_assert_eq(at("http://host?x=" URI), STATUS_NOT_FOUND);
+	cr_assert_eq(at("http://host"), STATUS_NOT_FOUND);
+	cr_assert_eq(at("http://"), STATUS_NOT_FOUND);
+	cr_assert_eq(at("http:/"), STATUS_NOT_FOUND);
+	cr_assert_eq(at("ftp://host" URI), STATUS_NOT_FOUND);
+	cr_assert_eq(at("/http://host" URI), STATUS_NOT_FOUND);
 }
 
 Test(request, control_characters_are_malformed_but_a_tab_in_a_header)

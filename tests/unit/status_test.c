@@ -68,24 +68,28 @@ Test(status, a_405_names_the_method)
 Test(status, a_head_has_type_and_length)
 {
 	assert_head(STATUS_OK, 357,
-	    "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: "
-	    "357\r\n\r\n");
+	    "Status: 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Cache-Control: no-store\r\nVary: Accept, Authorization\r\n"
+	    "Content-Length: 357\r\n\r\n");
 }
 
 Test(status, a_503_says_when_to_come_again_and_a_405_what_is_allowed)
 {
 	assert_head(STATUS_UNAVAILABLE, 1,
 	    "Status: 503 Service Unavailable\r\nContent-Type: application/json; charset=utf-8\r\n"
+	    "Cache-Control: no-store\r\nVary: Accept, Authorization\r\n"
 	    "Retry-After: 1\r\nContent-Length: 1\r\n\r\n");
 	assert_head(STATUS_METHOD_NOT_ALLOWED, 2,
 	    "Status: 405 Method Not Allowed\r\nContent-Type: application/json; charset=utf-8\r\n"
-	    "Allow: GET, HEAD, OPTIONS\r\nContent-Length: 2\r\n\r\n");
+	    "Allow: GET, HEAD, OPTIONS\r\nCache-Control: no-store\r\nVary: Accept\r\n"
+	    "Content-Length: 2\r\n\r\n");
 }
 
 Test(status, a_204_has_neither_type_nor_length)
 {
-	assert_head(
-	    STATUS_OPTIONS, 0, "Status: 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n\r\n");
+	assert_head(STATUS_OPTIONS, 0,
+	    "Status: 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n"
+	    "Cache-Control: no-store\r\nVary: Accept\r\n\r\n");
 }
 
 Test(status, where_it_is_so_the_type_names_no_charset)
@@ -95,7 +99,8 @@ Test(status, where_it_is_so_the_type_names_no_charset)
 	size_t written = status_write_head(head, STATUS_OK, &with);
 
 	cr_assert(slice_equals((struct slice){head, written},
-	    "Status: 200 OK\r\nContent-Type: application/json\r\nContent-Length: 5\r\n\r\n"));
+	    "Status: 200 OK\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+	    "Vary: Accept, Authorization\r\nContent-Length: 5\r\n\r\n"));
 }
 
 Test(status, a_404_may_name_what_was_not_found)
@@ -104,4 +109,28 @@ Test(status, a_404_may_name_what_was_not_found)
 
 	assert_error(STATUS_NO_OBJECT, &detail,
 	    "{\"detail\":\"No EventMatcherPolicy matches the given query.\"}");
+}
+
+Test(status, no_cache_may_keep_any)
+{
+	for (enum status status = 0; status < STATUS_COUNT; status++) {
+		const struct status_head with = {"GET", true, 99999999};
+		char head[STATUS_HEAD_MAX + 1];
+
+		head[status_write_head(head, status, &with)] = '\0';
+		cr_assert_not_null(strstr(head, "\r\nCache-Control: no-store\r\n"), "%s", head);
+	}
+}
+
+Test(status, vary_names_what_had_a_part_in_the_answer_and_nothing_else)
+{
+	const struct status_head with = {"GET", true, 1};
+	char head[STATUS_HEAD_MAX + 1];
+
+	head[status_write_head(head, STATUS_NOT_FOUND, &with)] = '\0';
+	cr_assert_null(strstr(head, "Vary"));
+	head[status_write_head(head, STATUS_NOT_ACCEPTABLE, &with)] = '\0';
+	cr_assert_not_null(strstr(head, "\r\nVary: Accept\r\n"));
+	head[status_write_head(head, STATUS_FORBIDDEN, &with)] = '\0';
+	cr_assert_not_null(strstr(head, "\r\nVary: Accept, Authorization\r\n"));
 }
