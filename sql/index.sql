@@ -7,18 +7,25 @@
 \else
   \set schema public
 \endif
-set search_path = :"schema", pg_catalog;
+-- Nothing of the schema is searched: functions and operators made there by others would run with your rights.
+set search_path = pg_catalog, pg_temp;
 
 create index concurrently if not exists event_matcher_accesstoken_token
-    on authentik_providers_oauth2_accesstoken using hash (token);
+    on :"schema".authentik_providers_oauth2_accesstoken using hash (token);
 
+select set_config('event_matcher.schema', :'schema', false) as schema \gset indexed_
 do $$
+declare
+    place constant text := current_setting('event_matcher.schema');
 begin
-    if exists (select from pg_index
-                where indexrelid = to_regclass('event_matcher_accesstoken_token') and not indisvalid) then
+    if not exists (select from pg_index
+                    where indexrelid = to_regclass(format('%I.event_matcher_accesstoken_token', place))
+                      and indrelid = to_regclass(format('%I.authentik_providers_oauth2_accesstoken', place))
+                      and indisvalid) then
         raise exception 'the index event_matcher_accesstoken_token is invalid: interrupted, or still being built'
             using hint = 'where nobody builds it: drop index concurrently event_matcher_accesstoken_token; and again';
     end if;
 end
 $$;
+reset event_matcher.schema;
 reset search_path;

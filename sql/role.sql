@@ -14,7 +14,8 @@
   \set schema public
 \endif
 begin;
-set local search_path = pg_catalog;
+-- Where pg_temp is not named it is searched first: a temporary table could stand in for a catalogue.
+set local search_path = pg_catalog, pg_temp;
 
 do $$
 begin
@@ -50,6 +51,8 @@ begin
 -- the roles' of all groups above a user (2025.12). roles_user_groups: the same, members have moved to a table whose name
 -- another one had before (2026.2 and later). A migration that moves the rows drops or renames what is looked at here in
 -- the same transaction, so the catalogue's tables are read as of the snapshot, and not by to_regclass, which looks past it.
+-- A table of that name counts only if whoever owns it may act as the owner of the API keys: others who may create tables in
+-- the schema could make one, and say in it who belongs to which group.
         case when exists (
                   select
                     from pg_catalog.pg_namespace n
@@ -60,7 +63,8 @@ begin
                   select
                     from pg_catalog.pg_namespace n
                     join pg_catalog.pg_class c on c.relnamespace = n.oid and c.relname = 'authentik_core_user_ak_groups'
-                   where n.nspname = place) then 'roles_ak_groups'
+                    join pg_catalog.pg_class k on k.relnamespace = n.oid and k.relname = 'authentik_core_token'
+                   where n.nspname = place and pg_catalog.pg_has_role(c.relowner, k.relowner, 'member')) then 'roles_ak_groups'
              else 'roles_user_groups' end
 -- end of layout
         ;
@@ -138,7 +142,7 @@ begin
         end if;
     end loop;
     -- Which tenants there are, for a warning; authentik keeps them in the schema public.
-    if to_regclass('public.authentik_tenants_tenant') is not null then
+    if exists (select from pg_class where oid = to_regclass('public.authentik_tenants_tenant') and relkind in ('r', 'p')) then
         grant select (schema_name, ready) on public.authentik_tenants_tenant to event_matcher;
     end if;
 end

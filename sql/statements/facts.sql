@@ -2,7 +2,8 @@
 -- What a connection has to know of the database besides the tables: their layout; the id of the permission
 -- view_eventmatcherpolicy (NULL where there is none); whether a valid index finds an access token; whether sessions are a
 -- table, as since 2025.4; whether we may read which tenants there are; and a number that changes with the columns of the
--- tables, because not every change of them gives an error. :layout and :needed are parts of sql/role.sql.
+-- tables, because not every change of them gives an error. The tenants' table counts only if whoever owns it may act as the
+-- owner of the API keys: a view that somebody else has put in its place would run with our rights. :layout and :needed are parts of sql/role.sql.
 prepare facts as
 select 1 as n, :layout as layout,
        (select p.id
@@ -23,10 +24,13 @@ select 1 as n, :layout as layout,
        2 = (
        select count(*)
          from pg_namespace n
-         join pg_class c on c.relnamespace = n.oid and c.relname = 'authentik_tenants_tenant'
+         join pg_class c on c.relnamespace = n.oid and c.relname = 'authentik_tenants_tenant' and c.relkind in ('r', 'p')
+         join pg_class k on k.oid = to_regclass(format('%I.authentik_core_token', place))
          join pg_attribute a on a.attrelid = c.oid and a.attname in ('schema_name', 'ready') and not a.attisdropped
         where n.nspname = 'public'
           and has_schema_privilege(n.oid, 'usage')
+          and not row_security_active(c.oid)
+          and pg_has_role(c.relowner, k.relowner, 'member')
           and has_column_privilege(c.oid, a.attnum, 'select')) as tenants,
        (select hashtext(string_agg(format('%s.%s %s', c.relname, a.attname, a.atttypid), ' ' order by c.relname, a.attnum))
           from (values :needed) as needed (layouts, relation, share, columns)

@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: MIT
 -- Names, a row each, the tables, columns, types and privileges that the other statements need in this layout and the
--- database lacks. No row: all are there. :layout and :needed
--- are parts of sql/role.sql; a text may be character varying as well.
+-- database lacks, and the tables whose rows row-level security hides from us. No row: all are there. A role with BYPASSRLS
+-- and a table's owner, unless it is forced on them, see every row, and nothing is missing for them. Whoever else may create tables in the schema could put one of their own
+-- where one is missing: each is to be of an owner who may act as that of the API keys. :layout and :needed are
+-- parts of sql/role.sql; a text may be character varying as well.
 with layout (name) as (
        select :layout from (values (:'schema')) as here (place)),
      needed (layouts, relation, share, columns) as (values :needed),
      place as (
        select n.oid from pg_namespace n where n.nspname = :'schema' and has_schema_privilege(n.oid, 'usage')),
      found as (
-       select needed.relation, needed.columns, c.oid
+       select needed.relation, needed.columns, c.oid, c.relowner
          from needed
          left join pg_class c
            on c.relname = needed.relation
@@ -26,6 +28,14 @@ select 'the schema, or the privilege to use it, is missing' as missing
 select format('the table %s is missing', relation)
   from found
  where oid is null and exists (select from place)
+ union all
+select format('the table %s is of an owner who may not act as that of authentik_core_token', relation)
+  from found
+ where not pg_has_role(relowner, (select relowner from found where relation = 'authentik_core_token'), 'member')
+ union all
+select format('row-level security hides rows of the table %s from this role', relation)
+  from found
+ where row_security_active(oid)
  union all
 select case
        when a.attname is null then format('the column %s.%s is missing', relation, name)

@@ -29,7 +29,7 @@ static const struct statement *const statements[] = {
 struct layout {
 	const char *name, *releases;
 	struct template_variable variables[4];
-	const char *common[7];
+	const char *common[8];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -43,8 +43,8 @@ struct layout {
 	}
 #define COMMON(rights)                                                                             \
 	{                                                                                          \
-		statement_tenants, statement_unknown_columns, statement_session_lookup,            \
-		    statement_caller, statement_policy, rights                                     \
+		statement_tenants, statement_unknown_columns, statement_not_tables,                \
+		    statement_session_lookup, statement_caller, statement_policy, rights           \
 	}
 
 static const struct layout layouts[] = {

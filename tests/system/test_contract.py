@@ -84,7 +84,7 @@ def test_a_policy_that_is_not_there_is_named_as_such(workers, uuid):
     "/", "", "*", "/api/v3/policies/event_matcher/", "/api/v3/policies/event_matcher/" + POLICY, URI + "/", URI + "x/",
     URI.replace("v3/", "v3//"), "/" + URI, URI.replace("policies/", "policies/./"), URI.replace("/api", "/x/../api"),
     URI.replace("event_matcher", "EVENT_MATCHER"), URI.replace("/policies/", "/policies%2F"), "/api/v3%2f" + URI[8:],
-    URI.replace("/event_matcher/", "\\event_matcher\\"), "http://host" + URI, URI.replace("api", "api;x"), URI[1:],
+    URI.replace("/event_matcher/", "\\event_matcher\\"), "ftp://host" + URI, URI.replace("api", "api;x"), URI[1:],
     "/%2561pi" + URI[4:]])
 def test_another_path_is_not_found(workers, uri):
     assert ask(workers, uri) == (404, NOT_FOUND)
