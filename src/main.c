@@ -6,6 +6,7 @@
 #include "pool/cgi.h"
 #include "pool/supervisor.h"
 #include "pool/worker.h"
+#include "postgres/conninfo.h"
 #include "settings.h"
 
 #include <signal.h>
@@ -20,11 +21,27 @@ static int usage_error(const char *error)
 	return EXIT_USAGE;
 }
 
+/* The text may hold a password: it is not told. */
+static bool judge_database(const char *database)
+{
+	const char *keyword, *fault = conninfo_fault(database, &keyword);
+	char error[SETTINGS_ERROR_SIZE];
+
+	if (!fault)
+		return true;
+	snprintf(error, sizeof(error), "database: %s%s %s",
+	    keyword ? "its " : "the connection string", keyword ? keyword : "", fault);
+	usage_error(error);
+	return false;
+}
+
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
 	struct session session;
 
+	if (!judge_database(settings->database))
+		return EXIT_USAGE;
 	for (int i = 0; i < 2; i++) {
 		session_open(&session, settings, kinds[i]);
 		if (!session.pg) {
@@ -61,6 +78,8 @@ static int serve_pool(const struct settings *settings)
 static int serve(const struct settings *settings)
 {
 	log_set_level(settings->log_level);
+	if (!judge_database(settings->database))
+		return EXIT_USAGE;
 	signal(SIGPIPE, SIG_IGN);
 	if (*settings->listen || listener_is_inherited())
 		return serve_pool(settings);

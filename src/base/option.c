@@ -13,7 +13,7 @@
 /* What getopt_long returns: a letter, or one of these and what follows. */
 enum { CODE_CONFIG = 0x100, CODE_ROW, CODE_COMMAND = CODE_ROW + OPTION_ROWS_MAX };
 
-enum { COMMANDS_MAX = 8, WORDS_MAX = 1 + OPTION_ROWS_MAX + COMMANDS_MAX };
+enum { COMMANDS_MAX = 8, LETTERS_MAX = 5, WORDS_MAX = 1 + OPTION_ROWS_MAX + COMMANDS_MAX };
 
 /* What argv says; the texts are its own. */
 struct command_line {
@@ -84,6 +84,8 @@ static bool take(struct option_loader *loader, const struct option_row *row, con
 {
 	if (assign(loader->values, row, value))
 		return true;
+	if (row->kind == &value_text) /* it may be a secret */
+		return refuse(loader, "%s: no memory for %s", place, row->name);
 	return refuse(
 	    loader, "%s: %s is to be %s, not \"%s\"", place, row->name, row->kind->form, value);
 }
@@ -115,6 +117,15 @@ static char *trim(char *text)
 	return text + strspn(text, " \t");
 }
 
+/* Has it the form of a setting's name? What has not may be a secret that went astray. */
+static bool is_name(const char *text)
+{
+	size_t length =
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
+	return length < OPTION_NAME_MAX && !text[length];
+}
+
 static bool load_line(struct option_loader *loader, char *line, const char *place)
 {
 	const struct option_row *row;
@@ -127,8 +138,10 @@ static bool load_line(struct option_loader *loader, char *line, const char *plac
 	*value++ = '\0';
 	name = trim(name);
 	row = find_row(loader->set, name);
-	return row ? take(loader, row, trim(value), place)
-		   : refuse(loader, "%s: unknown setting \"%s\"", place, name);
+	if (row)
+		return take(loader, row, trim(value), place);
+	return is_name(name) ? refuse(loader, "%s: unknown setting \"%s\"", place, name)
+			     : refuse(loader, "%s: what stands before \"=\" is no name", place);
 }
 
 /*
@@ -240,6 +253,21 @@ static bool read_word(const struct option_set *set, struct command_line *line, i
 	return code != '?';
 }
 
+/* Of a word that is no option its name is told at most: the value may be a secret. */
+static bool refuse_word(struct option_loader *loader, char **argv, int place)
+{
+	char name[OPTION_NAME_MAX] = "";
+	const char *word = argv[place];
+	size_t length = strcspn(word, "=");
+
+	if (length < (word[1] == '-' ? sizeof(name) : LETTERS_MAX))
+		memcpy(name, word, length);
+	if (*name && is_name(name))
+		return refuse(
+		    loader, "command line: %s is no option, or its value is missing", name);
+	return refuse(loader, "command line: argument %d is no option", place);
+}
+
 static bool read_command_line(
     struct option_loader *loader, struct command_line *line, int argc, char **argv)
 {
@@ -251,12 +279,14 @@ static bool read_command_line(
 	optind = 0;
 	while ((code = getopt_long(argc, argv, words.letters, words.options, NULL)) >= 0) {
 		if (!read_word(loader->set, line, code))
-			return refuse(loader,
-			    "command line: %s is no option, or its value is missing", argv[at]);
+			return refuse_word(loader, argv, at);
 		at = optind;
 	}
 	return optind >= argc ||
-	       refuse(loader, "command line: unexpected argument \"%s\"", argv[optind]);
+	       refuse(loader,
+		   "command line: argument %d is no option: a value with spaces is to stand in "
+		   "quotes of the shell",
+		   optind);
 }
 
 static bool load_command_line(struct option_loader *loader, const struct command_line *line)

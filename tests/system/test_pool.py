@@ -227,8 +227,8 @@ def run(program, *arguments, **environment):
 
 
 @pytest.mark.parametrize("arguments, error", [
-    (["--nonsense=1"], "--nonsense=1 is no option"), (["--workers"], "--workers is no option, or its value is missing"),
-    (["-x"], "-x is no option"), (["-xh"], "-xh is no option"), (["extra"], 'unexpected argument "extra"'), (["--workers=x"], "command line: workers is to be a whole number"),
+    (["--nonsense=1"], "--nonsense is no option"), (["--workers"], "--workers is no option, or its value is missing"),
+    (["-x"], "-x is no option"), (["-xh"], "-xh is no option"), (["extra"], "argument 1 is no option"), (["--workers=x"], "command line: workers is to be a whole number"),
     (["--request-timeout=5"], "request_timeout is to be a duration with its unit"), ([], "nothing to listen on"),
     (["--listen-mode=999"], "listen_mode is to be an octal mode"), (["--max-unsent=64TB"], "max_unsent is to be a size"),
     (["--base-path=api"], "base_path is to be"), (["--config=/nonexistent"], "/nonexistent: No such file"),

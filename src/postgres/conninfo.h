@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* Judges a connection string of libpq's without repeating any of it; pure. */
+#ifndef POSTGRES_CONNINFO_H
+#define POSTGRES_CONNINFO_H
+
+/*
+ * What is wrong with the text (PostgreSQL's documentation, "Connection Strings"), in words that hold
+ * nothing of it, as it may hold a password; NULL where nothing is. *keyword is the parameter that is
+ * meant, a constant, or NULL. A text that is neither parameters nor a URI is a database's name, and
+ * an empty one leaves all to libpq's defaults.
+ */
+const char *conninfo_fault(const char *text, const char **keyword);
+
+#endif

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: MIT
+"""What others in the database, in front of the workers or beside them must not be able to do."""
+import re
+import subprocess
+
+import pytest
+
+import fastcgi
+import sample
+import servers
+from sample import ADMIN, MIXED, URI
+
+SQL = servers.ROOT / "sql"
+CALLED = " ".join(sorted({name for path in [*SQL.glob("*.sql"), *SQL.glob("statements/*.sql")]
+                          for name in re.findall(r"(\w+) ?\(", path.read_text())}))
+TEMPORARY = "create temporary table pg_{0} (nothing int);\n"
+
+
+def said(database, since):
+    """What hostile objects have said in the server's log, which is all of the server's tests'."""
+    return re.findall(r"hostile: .*", database.server.log()[since:])
+
+
+@pytest.fixture
+def hostile(either):
+    """A database where mallory, who may create in every schema, has done so; a superuser's psql has temporary tables, too."""
+    name = "mallory_of_" + either.name
+    text = (servers.ROOT / "tests" / "system" / "hostile.sql").read_text().replace("mallory", name)
+    either.run("create role %s; create schema other; grant create, usage on schema public, other to %s" % (name, name))
+    for place in ("public", "other"):
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "place=" + place, "-v", "names=" + CALLED, either.owner_dsn],
+                       input=text, text=True, check=True, capture_output=True)
+    yield either
+    either.run("drop owned by %s cascade" % name)
+    either.run("drop role " + name)
+
+
+def check(program, database, *arguments):
+    return subprocess.run([program, "--check", "--database=" + database.dsn, *arguments], capture_output=True, text=True)
+
+
+def answers(workers):
+    """What each caller gets for the first policy."""
+    return {key: fastcgi.ask(workers.socket, URI, key).status for key in [*MIXED, "mallory"]}
+
+
+EXPECTED = {**{key: statuses[0] for key, statuses in MIXED.items()}, "mallory": 403}
+
+
+def test_nothing_that_others_have_made_in_the_database_is_ever_called(start_workers, program, hostile):
+    start = len(hostile.server.log())
+    assert answers(start_workers(hostile)) == EXPECTED and check(program, hostile).returncode == 0
+    tables = "".join(TEMPORARY.format(name) for name in ("namespace", "class", "attribute", "index", "roles"))
+    for file in ("role.sql", "index.sql"):
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", hostile.owner_dsn], check=True, capture_output=True,
+                       input=tables + (SQL / file).read_text(), text=True)
+    assert said(hostile, start) == []
+
+
+def test_the_hostile_objects_are_called_by_whoever_searches_their_schema(hostile):
+    """Or the test above would prove nothing."""
+    start = len(hostile.server.log())
+    for asked in ("unnest('{a}'::text[])", "format('%s', 1)", "'a'::varchar = 'a'::varchar"):
+        with pytest.raises(Exception, match="hostile: "):
+            hostile.run("select set_config('search_path', 'public, pg_catalog', false)")
+            hostile.server.run("set search_path = public, pg_catalog; select " + asked, hostile.name)
+    assert len(said(hostile, start)) == 3
+
+
+def test_a_table_that_somebody_else_made_says_nothing_of_who_belongs_to_what(start_workers, program, own):
+    own.run("create role eve_of_%s; grant create on schema public to eve_of_%s" % (own.name, own.name))
+    try:
+        own.run("create table authentik_core_user_ak_groups as select id as user_id, group_uuid as group_id from authentik_core_user, "
+                "authentik_core_group; alter table authentik_core_user_ak_groups owner to eve_of_%s; "
+                "grant select on authentik_core_user_ak_groups to public" % own.name)
+        assert "layout roles_user_groups" in check(program, own).stdout and answers(start_workers(own)) == EXPECTED
+    finally:
+        own.run("drop owned by eve_of_%s; drop role eve_of_%s" % (own.name, own.name))
+
+
+def test_a_needed_table_that_somebody_else_made_is_not_taken(program, own):
+    own.run("create role eve_of_%s; grant create on schema public to eve_of_%s" % (own.name, own.name))
+    try:
+        own.run("alter table authentik_core_user_roles owner to eve_of_%s" % own.name)
+        missing = "authentik_core_user_roles is of an owner who may not act as that of authentik_core_token"
+        assert missing in check(program, own).stderr
+    finally:
+        own.run("drop owned by eve_of_%s; drop role eve_of_%s" % (own.name, own.name))
+
+
+def test_a_view_in_the_place_of_the_tenants_is_not_read(start_workers, own):
+    own.run("create role eve_of_%s; grant create on schema public to eve_of_%s" % (own.name, own.name))
+    try:
+        own.run("set role eve_of_%s; create function public.spy() returns text language plpgsql as $$ begin raise 'hostile: spy'; "
+                "end $$; create view public.authentik_tenants_tenant as select public.spy() as schema_name, true as ready; "
+                "grant select on public.authentik_tenants_tenant to public" % own.name)
+        start = len(own.server.log())
+        assert answers(start_workers(own)) == EXPECTED and said(own, start) == []
+    finally:
+        own.run("drop owned by eve_of_%s; drop role eve_of_%s" % (own.name, own.name))
+
+
+RLS = "alter table authentik_policies_policybinding enable row level security"
+
+
+def test_row_level_security_is_named_and_nothing_is_answered_without_the_hidden_rows(start_workers, program, either):
+    workers = start_workers(either, database_wait="0s")
+    assert answers(workers) == EXPECTED
+    either.run(RLS)
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
+    hidden = "row-level security hides rows of the table authentik_policies_policybinding from this role"
+    assert hidden in check(program, either).stderr
+    servers.wait_until(lambda: hidden in workers.log(), "the log to name the table")
+    either.run(RLS.replace("enable", "disable"))
+    servers.wait_until(lambda: fastcgi.ask(workers.socket, URI, ADMIN).status == 200, "it to serve again")
+
+
+def test_a_role_that_row_level_security_does_not_bind_sees_all(program, own):
+    own.run(RLS)
+    assert check(program, own).returncode == 1
+    owner = "owner_of_" + own.name
+    own.run("create role %s login bypassrls in role event_matcher" % owner)
+    try:
+        assert subprocess.run([program, "--check", "--database=" + own.server.dsn(own.name, owner)], capture_output=True).returncode == 0
+    finally:
+        own.run("drop role " + owner)
+
+
+def test_a_view_in_a_tables_place_is_served_with_a_warning(start_workers, program, own):
+    sample.intercept(own, "null")
+    warning = "not a table but a view: authentik_policies_policy;"
+    workers = start_workers(own)
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and warning in workers.log()
+    assert "warning: " + warning in check(program, own).stdout
+
+
+SECRETS = ["postgresql://u:p@secretword@db/em", "postgresql://u:secret%word@db/em", "password=two secretwords",
+           "postgresql://u:secret/word@db/em", "postgresql://u@db:secret/em", "host=a port=secret", "password='secret",
+           "host=a connect_timeout=secret", "password=two secret=word", "u:secret@db/em", "sslmode=secret"]
+
+
+@pytest.mark.parametrize("given", SECRETS)
+@pytest.mark.parametrize("role", ["--check", "--listen=unix:/nonexistent/socket"])
+def test_a_fault_in_the_connection_string_is_told_without_its_text(program, given, role):
+    result = subprocess.run([program, role, "--database=" + given], capture_output=True, text=True)
+    assert result.returncode == 2 and "database: " in result.stderr
+    assert not re.search("secret|word@|two", result.stdout + result.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["--database=password=two", "secretwords"], ["--database", "host=a", "password=secret"],
+                                       ["--databse=postgresql://u:secret@db/em"], ["--database=a", "-secret"]])
+def test_a_word_that_went_astray_is_told_by_its_place(program, arguments):
+    result = subprocess.run([program, *arguments], capture_output=True, text=True)
+    assert result.returncode == 2 and "secret" not in result.stderr
+
+
+@pytest.mark.parametrize("line", ["postgresql://u:secret@db/em?sslmode=require", "the secret = x"])
+def test_a_line_that_went_astray_is_told_by_its_place(program, directory, line):
+    path = directory / "astray.conf"
+    path.write_text("database =\n" + line + "\n")
+    result = subprocess.run([program, "--check", "--config=%s" % path], capture_output=True, text=True)
+    assert result.returncode == 2 and "astray.conf:2: " in result.stderr and "secret" not in result.stderr
