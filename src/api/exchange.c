@@ -56,6 +56,8 @@ static void exchange_check(const struct exchange *exchange)
  */
 static void set_state(struct exchange *exchange, enum exchange_state state, struct list *list)
 {
+	exchange->all->waiting -= exchange->state >= EXCHANGE_ASKING;
+	exchange->all->waiting += state >= EXCHANGE_ASKING;
 	list_remove(&exchange->node);
 	if (list)
 		list_append(list, &exchange->node);
@@ -68,7 +70,7 @@ static struct exchange *take_slot(struct exchanges *all)
 
 	if (!list_empty(&all->unused))
 		return list_entry(all->unused.next, struct exchange, node);
-	if (all->fresh == all->settings->max_requests)
+	if (all->fresh == all->count)
 		return NULL;
 	exchange = &all->slots[all->fresh++];
 	exchange->all = all;
@@ -324,12 +326,24 @@ static void *begin(void *context, void *client, enum parameters_status status,
 	return exchange;
 }
 
-static void end(void *context)
+/* There are as many as may be that wait for the database. */
+static bool shed(struct exchange *exchange, struct buffer *response)
+{
+	const struct request refused = {.status = STATUS_UNAVAILABLE, .head = exchange->head};
+
+	refuse(exchange->all, &refused, response);
+	free_slot(exchange);
+	return false;
+}
+
+static bool end(void *context, struct buffer *response)
 {
 	struct exchange *exchange = context;
 	struct exchanges *all = exchange->all;
 	struct inquiry *inquiry = &exchange->access.inquiry;
 
+	if (all->waiting == all->settings->max_requests)
+		return shed(exchange, response);
 	inquiry->key = exchange->key.data;
 	inquiry->key_length = exchange->key.length;
 	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;
@@ -340,6 +354,7 @@ static void end(void *context)
 	if (!uv_is_active((uv_handle_t *)&all->deadline))
 		uv_timer_start(&all->deadline, on_deadline, all->settings->request_timeout, 0);
 	ask(exchange);
+	return true;
 }
 
 static void cancel(void *exchange)
@@ -375,7 +390,8 @@ bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct s
 	list_init(&exchanges->asking);
 	json_init(&exchanges->json);
 	make_overloaded(exchanges);
-	exchanges->slots = calloc(settings->max_requests, sizeof(*exchanges->slots));
+	exchanges->count = (size_t)settings->max_connections + settings->max_requests;
+	exchanges->slots = calloc(exchanges->count, sizeof(*exchanges->slots));
 	if (!exchanges->slots || exchanges->overloaded.failed) {
 		exchange_free(exchanges);
 		return false;

@@ -28,8 +28,10 @@ struct exchanges {
 	struct json json;
 	struct guess_table guesses;
 	struct buffer_pool pool;
-	struct exchange *slots; /* max_requests of them */
-	size_t fresh;           /* slots [fresh ..) have never been used */
+	/* One for each connection, whose body may never end, and for each that waits for the database. */
+	struct exchange *slots;
+	size_t count, fresh; /* slots [fresh .. count) have never been used */
+	size_t waiting;      /* for the database: max_requests at most */
 	struct list unused;
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;

@@ -6,15 +6,17 @@
 #include "base/buffer.h"
 #include "base/parameter.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
 /*
  * For each request begin is called once, when its parameters are complete; they are valid in that
  * call only. It either answers the request, or opens an exchange for it. Of an exchange either
- * end is called, once, when the request's body has ended, and leads to one reply, always after
- * end has returned; or cancel is called, at any time before the reply: nobody waits for it any
- * more. The exchange is not valid after its reply or cancel, nor the client.
+ * end is called, once, when the request's body has ended, and answers at once, or leads to one
+ * reply, always after end has returned; or cancel is called, at any time before the reply: nobody
+ * waits for it any more. The exchange is not valid after its answer, reply or cancel, nor the
+ * client after its reply.
  */
 struct handler {
 	void *context; /* handed to begin */
@@ -24,7 +26,8 @@ struct handler {
 	 */
 	void *(*begin)(void *context, void *client, enum parameters_status status,
 	    const struct parameter *parameters, size_t count, struct buffer *response);
-	void (*end)(void *exchange);
+	/* False with the whole CGI response in response, an empty buffer, where there is no room. */
+	bool (*end)(void *exchange, struct buffer *response);
 	void (*cancel)(void *exchange);
 	struct iovec
 	    overloaded; /* a whole CGI response (RFC 3875, section 6), for who finds no room */

@@ -236,6 +236,7 @@ static void complete(struct peer *peer)
 	size_t count;
 	enum parameters_status status = framing_parse(&peer->framing, pairs, &count);
 
+	peer->body_since = uv_now(peer->peers->loop);
 	if (!peer->over_limit) {
 		buffer_borrow(&peer->response, &peer->peers->pool);
 		peer->exchange =
@@ -250,14 +251,26 @@ static void complete(struct peer *peer)
 static void end(struct peer *peer)
 {
 	const struct handler *handler = &peer->peers->handler;
-	struct iovec response = {peer->response.data, peer->response.length};
+	struct iovec response;
 
-	if (peer->exchange)
-		handler->end(peer->exchange);
+	if (peer->exchange && handler->end(peer->exchange, &peer->response))
+		return;
+	peer->exchange = NULL;
+	response = (struct iovec){peer->response.data, peer->response.length};
+	reply(
+	    peer, response.iov_len && !peer->response.failed ? &response : &handler->overloaded, 1);
+}
+
+/* A peer that sends a byte now and then makes progress for ever: the body as a whole has a limit. */
+static void go_on(struct peer *peer)
+{
+	const struct peers *peers = peer->peers;
+
+	if (peer->framing.phase == FRAMING_BODY &&
+	    uv_now(peers->loop) - peer->body_since >= peers->settings->body_timeout)
+		peer_close(peer, "no whole body within body_timeout");
 	else
-		reply(peer,
-		    response.iov_len && !peer->response.failed ? &response : &handler->overloaded,
-		    1);
+		set_state(peer, PEER_RECEIVING);
 }
 
 static void send_answer(struct peer *peer, size_t before, bool closing)
@@ -274,6 +287,8 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 	case FRAMING_NOTHING:
 		break;
 	case FRAMING_PROGRESS:
+		go_on(peer);
+		break;
 	case FRAMING_BEGUN:
 		set_state(
 		    peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */

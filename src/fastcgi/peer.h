@@ -54,6 +54,8 @@ struct peer {
 	struct list node; /* in the list of its state */
 	uint64_t
 	    since; /* of the state, or of its last progress; milliseconds of the loop's clock */
+	uint64_t
+	    body_since; /* when the open request's parameters were complete, on the same clock */
 	int descriptor, events;
 	enum peer_state state;
 	bool over_limit; /* one more than max_connections: its first request is told so */

@@ -102,12 +102,12 @@ static void ask(
 	struct handler handler = exchange_handler(&cgi->exchanges, reply);
 	struct buffer response = {0};
 	void *exchange = handler.begin(handler.context, cgi, status, pairs, count, &response);
-	struct iovec answered = {response.data, response.length};
+	struct iovec answered;
 
-	if (exchange)
-		handler.end(exchange);
-	else
+	if (!exchange || !handler.end(exchange, &response)) {
+		answered = (struct iovec){response.data, response.length};
 		reply(cgi, response.failed ? &handler.overloaded : &answered, 1);
+	}
 	buffer_free(&response);
 }
 

@@ -22,11 +22,13 @@ static void *begin(void *context, void *client, enum parameters_status status,
 	return client;
 }
 
-static void end(void *exchange)
+static bool end(void *exchange, struct buffer *response)
 {
+	(void)response;
 	if (due_count == CLIENTS_MAX)
 		abort();
 	due[due_count++] = exchange;
+	return true;
 }
 
 static void cancel(void *exchange)

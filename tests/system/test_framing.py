@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Any FastCGI framing that a web server may send is understood, and any other harms nobody."""
+import contextlib
 import json
 import os
 import select
 import struct
 import time
 
+import psycopg
 import pytest
 
 import fastcgi
@@ -326,11 +328,33 @@ def test_more_connections_than_allowed_are_told_503_and_served_again_later(start
 
 def test_more_requests_than_allowed_are_told_503(start_workers, alone):
     workers = start_workers(alone, max_requests=1)
-    with Connection(workers.socket) as one, Connection(workers.socket) as two:
-        one.send(sample.request()[:-8])
-        two.send(sample.request())
-        assert two.reply().status in (200, 503)
+    with Connection(workers.socket) as one, Connection(workers.socket) as two, psycopg.connect(alone.owner_dsn) as owner:
+        owner.execute("lock table authentik_policies_policy")
+        one.send(sample.request())
+        servers.wait_until(lambda: alone.run("select from pg_locks where not granted"), "the first to wait for the database")
         reply = two.ask(URI, ADMIN)
         assert json.loads(reply.body) == {"detail": "Service temporarily unavailable."} and reply.status == 503
-        one.send(record(fastcgi.STDIN))
+        owner.rollback()
         assert one.reply().status == 200 and two.ask(URI, ADMIN).status == 200
+
+
+def test_requests_whose_bodies_never_end_hold_up_nobody(start_workers, alone):
+    workers = start_workers(alone, max_requests=2)
+    with contextlib.ExitStack() as stack:
+        for number in range(200):
+            drips = stack.enter_context(Connection(workers.socket))
+            headers = [("Authorization", "Bearer " + ADMIN)]
+            drips.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(fastcgi.parameters(URI, "GET" if number % 2 else "POST", headers))))
+            drips.send(record(fastcgi.STDIN, b"x"))
+        assert still_serves(workers)
+        drips.send(record(fastcgi.STDIN))
+        assert drips.reply().status == 200
+
+
+def test_a_body_that_drips_is_cut_off_after_body_timeout(start_workers, alone):
+    workers = start_workers(alone, body_timeout="300ms")
+    for method in ("GET", "POST"):
+        with Connection(workers.socket) as drips:
+            drips.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(fastcgi.parameters(URI, method, [("Authorization", "Bearer " + ADMIN)]))))
+            with pytest.raises((BrokenPipeError, ConnectionResetError)):
+                servers.wait_until(lambda: drips.send(record(fastcgi.STDIN, b"x")), "the connection's end")
