@@ -6,7 +6,6 @@ import os
 import pathlib
 import random
 import shutil
-import socket
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
@@ -40,12 +39,6 @@ def pairs(kind="superuser", keys=4000, policies=10000, count=4000, seed=1):
     generator.shuffle(chosen)
     return [(n + 1000 * generator.randrange(5) if kind == "grants" else generator.randrange(1, policies + 1), key(kind, n))
             for n in chosen]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def children(pid):
@@ -143,14 +136,14 @@ class Stack:
         (directory / "static" / "file").write_bytes(b"0" * len(self.ask("ours", 1, key("superuser", 1)).body))
         blocks = []
         for name, path in self.sockets.items():
-            self.ports[name] = free_port()
+            self.ports[name] = servers.free_port()
             # libfcgi holds a thread for each kept connection
             kept = not name.startswith("blocking")
             conf = location.replace("fastcgi_pass event_matcher", "fastcgi_pass " + name)
             (directory / (name + ".conf")).write_text(conf if kept else conf.replace("keep_conn on", "keep_conn off"))
             blocks.append(UPSTREAM % {"name": name, "port": self.ports[name], "keepalive": "keepalive 128;" if kept else "",
                                       "lines": ("server unix:%s max_fails=0; " % path) * 16})
-        self.ports["static"] = free_port()
+        self.ports["static"] = servers.free_port()
         blocks.append(STATIC % {"port": self.ports["static"]})
         (directory / "bench.conf").write_text(NGINX % "".join(blocks))
         self.nginx = self.started(servers.Process(["nginx", "-p", directory, "-c", directory / "bench.conf"], directory, "nginx"))

@@ -4,6 +4,8 @@ import functools
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +25,14 @@ def shared(name):
         assert os.environ.get("CI") != "true", "%s is missing, and CI must not go without" % path
         pytest.skip("the recordings are not here: %s" % path)
     return path
+
+
+def install(package, path, *options):
+    """A package from PyPI, into a folder of its own, for this run alone; without PyPI the test is skipped."""
+    result = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--retries=1", "--timeout=15", "--root-user-action=ignore",
+                             *options, "--target", path, package], capture_output=True, text=True)
+    if result.returncode:
+        pytest.skip("%s cannot be had from PyPI: %s" % (package, (result.stderr.strip() or "?").splitlines()[-1]))
 
 
 MARKERS = ["recorded: needs the recordings of authentik; skipped where they are not, but not in CI",

@@ -91,6 +91,12 @@ def connects(address):
         return probe.connect_ex(address) == 0
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Process:
     """A program in the background, its output in a file."""
 

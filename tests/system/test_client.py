@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import os
-import socket
 import subprocess
 import sys
 
@@ -25,12 +24,6 @@ ENUMERATIONS = {"action": "EventActions", "app": "AppEnum", "model": "ModelEnum"
 REFUSED = {"2024.8": 2, "2025.10": 31, "2025.12": 31, "2026.8": 39}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="module")
 def served(postgres, start_module_workers, start_module_nginx):
     """Every recorded database behind an nginx of its own, and the policies in it."""
@@ -40,25 +33,16 @@ def served(postgres, start_module_workers, start_module_nginx):
         postgres.run("create database " + database.name)
         postgres.load(conftest.shared(path), database.name, "-o", "/dev/null")
         postgres.load(servers.ROOT / "sql" / "role.sql", database.name)
-        nginx = start_module_nginx(start_module_workers(database).socket, port=free_port())
+        nginx = start_module_nginx(start_module_workers(database).socket, port=servers.free_port())
         found[release] = nginx, database.run("select policy_ptr_id::text from authentik_policies_event_matcher_eventmatcherpolicy")
     yield found
     for number in range(len(RECORDED)):
         postgres.run("drop database client_%d_%d with (force)" % (os.getpid(), number))
 
 
-def install(version, path):
-    """The client from PyPI, for this run alone; without PyPI there is nothing to test."""
-    result = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--retries=1", "--timeout=15", "--no-warn-conflicts",
-                             "--root-user-action=ignore", "--target", path, "authentik-client==" + version],
-                            capture_output=True, text=True)
-    if result.returncode:
-        pytest.skip("authentik-client %s cannot be had from PyPI: %s" % (version, (result.stderr.strip() or "?").splitlines()[-1]))
-
-
 def read_with(version, path, asked):
     """What the client says: one process for all databases, as it takes long to start."""
-    install(version, path)
+    conftest.install("authentik-client==" + version, path, "--no-warn-conflicts")
     script = servers.ROOT / "tests" / "system" / "client.py"
     result = subprocess.run([sys.executable, script], input=asked, env={**os.environ, "PYTHONPATH": str(path)},
                             capture_output=True, text=True)

