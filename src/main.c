@@ -38,7 +38,7 @@ static bool judge_database(const char *database)
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
-	struct session session;
+	struct session session = {0};
 
 	if (!judge_database(settings->database))
 		return EXIT_USAGE;

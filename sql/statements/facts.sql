@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- What a connection has to know of the database besides the tables: their layout; the id of the permission
--- view_eventmatcherpolicy (NULL where there is none); whether a valid index finds an access token; whether sessions are a
+-- view_eventmatcherpolicy (the least, if it is there twice; NULL where there is none); whether a valid index finds an access token; whether sessions are a
 -- table, as since 2025.4; whether we may read which tenants there are; and a number that changes with the columns of the
 -- tables, because not every change of them gives an error. The tenants' table counts only if whoever owns it may act as the
 -- owner of the API keys: a view that somebody else has put in its place would run with our rights. :layout and :needed are parts of sql/role.sql.
 prepare facts as
 select 1 as n, :layout as layout,
-       (select p.id
+       (select min(p.id)
           from :"schema".auth_permission p
           join :"schema".django_content_type c on c.id = p.content_type_id
          where c.app_label = 'authentik_policies_event_matcher'

@@ -4,4 +4,6 @@
 select
   from (values ('enable_seqscan', 'off'), ('enable_hashjoin', 'off'), ('enable_mergejoin', 'off'),
                ('enable_bitmapscan', 'off'), ('enable_memoize', 'off'), ('join_collapse_limit', '1')) as setting (name, value)
- where pg_catalog.set_config(name, value, false) is null;
+ where case
+       when pg_catalog.current_setting(name, true) is null then false
+       else pg_catalog.set_config(name, value, :'local') is null end;

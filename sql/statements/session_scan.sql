@@ -3,4 +3,4 @@
 -- statistics say. A nested loop would compare each token with each key.
 select
   from (values ('enable_nestloop', 'off'), ('enable_mergejoin', 'off')) as setting (name, value)
- where pg_catalog.set_config(name, value, false) is null;
+ where pg_catalog.set_config(name, value, :'local') is null;

@@ -107,6 +107,7 @@ static void become_ready(struct connection *connection, const struct session *se
 	}
 	connection->session = *session;
 	set_state(connection, CONNECTION_READY);
+	connection->served = false;
 	connection->changed = uv_now(connection->loop);
 	log_info("the %s is ready (%s)", connection->kind->name,
 	    connection->kind->describe(connection->session.facts));
@@ -148,6 +149,7 @@ static void take_session(struct connection *connection, const struct session *se
 	if (session->pg)
 		become_ready(connection, session);
 	else {
+		connection->session.resumable = false;
 		note_fault(connection, session->fault);
 		try_later(connection);
 	}
@@ -179,6 +181,8 @@ static bool start_opening(struct connection *connection)
 	opening->connection = connection;
 	opening->settings = connection->settings;
 	opening->kind = connection->kind;
+	opening->session.resumable = connection->session.resumable;
+	memcpy(opening->session.facts, connection->session.facts, sizeof(opening->session.facts));
 	if (uv_thread_create(&opening->thread, open_session, opening) != 0) {
 		uv_close((uv_handle_t *)&opening->done, on_done_closed);
 		return false;
@@ -250,6 +254,7 @@ bool connection_next(struct connection *connection, PGresult **result)
 	if (connection->state != CONNECTION_READY || PQisBusy(connection->session.pg))
 		return false;
 	*result = PQgetResult(connection->session.pg);
+	connection->served |= PQresultStatus(*result) == PGRES_PIPELINE_SYNC;
 	return true;
 }
 
@@ -283,7 +288,8 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 		return;
 	log_warning("the %s is lost: %s", connection->kind->name, reason);
 	finish(connection);
-	if (now - connection->changed >= STEADY_MS)
+	connection->session.resumable &= loss != CONNECTION_STALE;
+	if (connection->served || now - connection->changed >= STEADY_MS)
 		connection->delay = 0;
 	connection->changed = now;
 	try_later(connection);

@@ -41,6 +41,8 @@ struct connection {
 	struct session session;
 	struct connection_opening *opening; /* while CONNECTION_OPENING */
 	uv_poll_t *poll;                    /* while CONNECTION_READY */
+	bool
+	    served; /* the session has answered a batch: when it is lost, the next try comes without delay */
 	uv_timer_t retry;
 	int watched;
 	uint64_t delay,

@@ -2,233 +2,62 @@
 /* Opens a session: connected, set up, checked, prepared; blocks while it does. */
 #include "postgres/session.h"
 
-#include "base/log.h"
+#include "postgres/connect.h"
+#include "postgres/flight.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-static void blame(struct session *session, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+static const char setting_up[] = "setting up the session",
+		  checking[] = "checking the database's tables", asking[] = "asking for facts",
+		  preparing[] = "preparing the statements";
 
-static void blame(struct session *session, const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(session->fault, sizeof(session->fault), format, arguments);
-	va_end(arguments);
-}
-
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/*
- * Waits until a result can be read without blocking. False at the deadline or where the
- * connection is lost.
- */
-static bool await(PGconn *connection, long deadline)
-{
-	while (PQisBusy(connection)) {
-		struct pollfd ready = {.fd = PQsocket(connection), .events = POLLIN};
-		long left = deadline - now_ms();
-		int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0 || !PQconsumeInput(connection))
-			return false;
-	}
-	return true;
-}
-
-/*
- * Does the connection string name a service? One that cannot be parsed is for PQconnectdb to
- * blame.
- */
-static bool names_service(const char *database)
-{
-	PQconninfoOption *options = PQconninfoParse(database, NULL);
-	bool found = false;
-
-	for (PQconninfoOption *option = options; option && option->keyword; option++)
-		found |= strcmp(option->keyword, "service") == 0 && option->val;
-	PQconninfoFree(options);
-	return found;
-}
-
-/*
- * A belt for a network that goes silent, weaker than what the user's connection string or
- * environment says. It would be stronger than a service file, so who names a service has all of
- * it there.
- */
-static size_t add_defaults(
-    const char **names, const char **values, const struct settings *settings, char *timeout)
-{
-	static const char *const defaults[][2] = {
-	    {"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION},
-	    {"keepalives_idle", "10"}, {"keepalives_interval", "3"}, {"keepalives_count", "3"},
-	    {"tcp_user_timeout", "5000"}};
-	bool service = getenv("PGSERVICE") || names_service(settings->database);
-	size_t count = 0;
-
-	for (size_t i = 0; i < (service ? 1 : sizeof(defaults) / sizeof(defaults[0])); i++) {
-		names[count] = defaults[i][0];
-		values[count++] = defaults[i][1];
-	}
-	if (service)
-		return count;
-	if (!getenv("PGCONNECT_TIMEOUT")) {
-		sprintf(
-		    timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
-		names[count] = "connect_timeout";
-		values[count++] = timeout;
-	}
-	return count;
-}
-
-/* libpq would write it to standard error itself, in a form of its own. */
-static void on_notice(void *unused, const char *message)
-{
-	(void)unused;
-	log_warning("PostgreSQL says: %s", message);
-}
-
-static bool connect_to_server(struct session *session, const struct settings *settings)
-{
-	const char *names[12] = {0}, *values[12] = {0};
-	char timeout[24];
-	size_t count = add_defaults(names, values, settings, timeout);
-
-	names[count] = "dbname";
-	values[count++] = *settings->database ? settings->database : NULL;
-	names[count] = "client_encoding";
-	values[count++] = "UTF8";
-	assert(count < sizeof(names) / sizeof(names[0]));
-	session->pg = PQconnectdbParams(names, values, 1);
-	PQsetNoticeProcessor(session->pg, on_notice, NULL);
-	if (PQstatus(session->pg) == CONNECTION_OK)
-		return true;
-	blame(session, "connecting to PostgreSQL: %s",
-	    session->pg ? PQerrorMessage(session->pg) : "no memory");
-	return false;
-}
+enum { VARIABLES_MAX = 12 };
 
 /* One attempt to make a connection a session. */
 struct setup {
 	struct session *session;
 	const struct settings *settings;
 	const struct session_kind *kind;
-	long deadline;     /* milliseconds */
-	struct buffer sql; /* of the statement that is being sent */
+	struct flight flight;
+	struct template_variable variables[VARIABLES_MAX];
+	const char *local; /* "true": what is set is set for one transaction */
+	char statement_timeout[24], lock_timeout[24], backend[24];
 };
 
-enum { VARIABLES_MAX = 8 };
-
-/* The session's own variables and the kind's. */
-static void list_variables(
-    const struct setup *setup, struct template_variable list[VARIABLES_MAX], char timeouts[2][24])
+/* The session's own variables, and the kind's, which follow from the facts. */
+static void list_variables(struct setup *setup)
 {
+	const struct template_variable own[] = {{"schema", setup->settings->schema},
+	    {"statement_timeout", setup->statement_timeout}, {"lock_timeout", setup->lock_timeout},
+	    {"local", setup->local}, {"backend", setup->backend}};
 	const struct template_variable *more = setup->kind->variables(setup->session->facts);
-	int count = 0;
+	size_t count = sizeof(own) / sizeof(own[0]);
 
-	sprintf(timeouts[0], "%" PRIu64, setup->settings->statement_timeout);
-	sprintf(timeouts[1], "%" PRIu64, setup->settings->lock_timeout);
-	list[count++] = (struct template_variable){"schema", setup->settings->schema};
-	list[count++] = (struct template_variable){"statement_timeout", timeouts[0]};
-	list[count++] = (struct template_variable){"lock_timeout", timeouts[1]};
-	for (; more->name; more++)
-		list[count++] = *more;
-	assert(count < VARIABLES_MAX);
-	list[count] = (struct template_variable){NULL, NULL};
+	memcpy(setup->variables, own, sizeof(own));
+	for (; more->name; more++) {
+		assert(count + 1 < VARIABLES_MAX);
+		setup->variables[count++] = *more;
+	}
+	setup->variables[count] = (struct template_variable){NULL, NULL};
 }
 
-/* Puts a statement into the pipeline. */
-static bool send_statement(struct setup *setup, const char *text)
+static void start_flight(struct setup *setup, bool local)
 {
-	struct template_variable list[VARIABLES_MAX];
-	PGconn *pg = setup->session->pg;
-	char timeouts[2][24];
-
-	list_variables(setup, list, timeouts);
-	buffer_clear(&setup->sql);
-	return template_fill(&setup->sql, text, list, pg) &&
-	       PQsendQueryParams(pg, (const char *)setup->sql.data, 0, NULL, NULL, NULL, NULL, 0);
+	setup->local = local ? "true" : "false";
+	list_variables(setup);
 }
 
-/* What there is to say where the server has said nothing. */
-static const char *silence(const struct session *session)
-{
-	return PQstatus(session->pg) == CONNECTION_BAD ? PQerrorMessage(session->pg)
-						       : "the server did not answer in time";
-}
-
-static bool is_good(const PGresult *result)
-{
-	ExecStatusType status = PQresultStatus(result);
-
-	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
-}
-
-/*
- * The result of the pipeline's next statement, and the NULL behind it. NULL with a fault that says
- * what was being done.
- */
-static PGresult *take_result(struct setup *setup, const char *doing)
-{
-	struct session *session = setup->session;
-	PGresult *result = await(session->pg, setup->deadline) ? PQgetResult(session->pg) : NULL;
-	bool good = is_good(result);
-
-	if (good && await(session->pg, setup->deadline) && !PQgetResult(session->pg))
-		return result;
-	blame(session, "%s: %s", doing,
-	    result && !good ? PQresultErrorMessage(result) : silence(session));
-	PQclear(result);
-	return NULL;
-}
-
-/* The same, read; false with a fault where that fails. */
-static bool take_rows(
-    struct setup *setup, const char *doing, bool (*read)(struct setup *setup, const PGresult *rows))
-{
-	PGresult *rows = take_result(setup, doing);
-	bool good = rows && (!read || read(setup, rows));
-
-	PQclear(rows);
-	return good;
-}
-
-static bool take_sync(struct setup *setup)
-{
-	PGconn *pg = setup->session->pg;
-	PGresult *result = await(pg, setup->deadline) ? PQgetResult(pg) : NULL;
-	bool good = PQresultStatus(result) == PGRES_PIPELINE_SYNC;
-
-	if (!good)
-		blame(setup->session, "setting up the session: %s", silence(setup->session));
-	PQclear(result);
-	return good;
-}
-
-/* Appends the sentences, a row each, to what stands there. */
-static void join_rows(char *to, const char *separator, const PGresult *rows)
+/* Appends the sentences, a row each, to what stands there, the first one behind a separator of its own. */
+static void join_rows(char *to, const char *first, const PGresult *rows)
 {
 	for (int i = 0; i < PQntuples(rows); i++) {
 		size_t length = strlen(to);
 
-		snprintf(to + length, SESSION_TEXT_MAX - length, "%s%s", length ? separator : "",
+		snprintf(to + length, SESSION_TEXT_MAX - length, "%s%s", i ? "; " : first,
 		    PQgetvalue(rows, i, 0));
 	}
 }
@@ -236,13 +65,13 @@ static void join_rows(char *to, const char *separator, const PGresult *rows)
 /* Everything that is missing goes into one sentence. */
 static bool read_missing(struct setup *setup, const PGresult *rows)
 {
-	char missing[SESSION_TEXT_MAX] = "";
+	char *fault = setup->session->fault;
 
 	if (PQntuples(rows) == 0)
 		return true;
-	join_rows(missing, "; ", rows);
-	blame(setup->session, "the database is not ready: in schema %s %s", setup->settings->schema,
-	    missing);
+	snprintf(fault, SESSION_TEXT_MAX, "the database is not ready: in schema %s",
+	    setup->settings->schema);
+	join_rows(fault, " ", rows);
 	return false;
 }
 
@@ -259,78 +88,156 @@ static bool read_facts(struct setup *setup, const PGresult *rows)
 
 static bool read_remarks(struct setup *setup, const PGresult *rows)
 {
-	join_rows(setup->session->remarks, "; ", rows);
+	char *remarks = setup->session->remarks;
+
+	join_rows(remarks, *remarks ? "; " : "", rows);
 	return true;
 }
 
-static bool cannot_send(struct setup *setup, const char *doing)
+/* The session that answers is to be the one that the connection began with. */
+static bool read_backend(struct setup *setup, const PGresult *rows)
 {
-	blame(setup->session, "%s: %s", doing, PQerrorMessage(setup->session->pg));
+	if (strcmp(PQgetvalue(rows, 0, 0), setup->backend) == 0)
+		return true;
+	snprintf(setup->session->fault, sizeof(setup->session->fault),
+	    "%s: a pooler stands between, which lends other sessions than it is asked for",
+	    setting_up);
 	return false;
 }
 
-/* How the session is set up, what is missing, what is to be known: in one round trip. */
+/* Takes the next result, and reads it; false with a fault where that fails. */
+static bool take(
+    struct setup *setup, const char *doing, bool (*read)(struct setup *setup, const PGresult *rows))
+{
+	PGresult *rows = flight_take(&setup->flight, doing);
+	bool good = rows && (!read || read(setup, rows));
+
+	PQclear(rows);
+	return good;
+}
+
+/*
+ * Looks around in one transaction that leaves nothing behind: what is missing, what is to be known,
+ * whose session it is. One round trip.
+ */
 static bool look_around(struct setup *setup)
 {
 	const struct session_kind *kind = setup->kind;
-	char execute[64];
+	struct flight *flight = &setup->flight;
 
-	snprintf(execute, sizeof(execute), "execute %s", kind->set[0]->name);
-	if (!send_statement(setup, kind->set_up) || !send_statement(setup, kind->requirements) ||
-	    !send_statement(setup, kind->facts) || !send_statement(setup, execute) ||
-	    !PQpipelineSync(setup->session->pg))
-		return cannot_send(setup, "setting up the session");
-	return take_rows(setup, "setting up the session", NULL) &&
-	       take_rows(setup, "checking the database's tables", read_missing) &&
-	       take_rows(setup, "preparing the question for facts", NULL) &&
-	       take_rows(setup, "asking for facts", read_facts) && take_sync(setup);
+	start_flight(setup, true);
+	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->requirements) ||
+	    !flight_run(flight, kind->facts) || !flight_run(flight, "select pg_backend_pid()") ||
+	    !flight_leave(flight))
+		return flight_refuse(flight, setting_up);
+	return take(setup, setting_up, NULL) && take(setup, checking, read_missing) &&
+	       take(setup, asking, read_facts) && take(setup, setting_up, read_backend) &&
+	       flight_land(flight, setting_up);
 }
 
-/* Then the statements, which depend on the facts: in one round trip more. */
-static bool prepare_statements(struct setup *setup)
+static bool send_statements(struct setup *setup, const char *const *texts)
 {
-	static const char doing[] = "preparing the statements";
-	const char *const *texts = setup->kind->statements(setup->session->facts);
-	bool good = true;
-
-	for (size_t i = 0; good && texts[i]; i++)
-		good = send_statement(setup, texts[i]);
-	if (!good || !PQpipelineSync(setup->session->pg))
-		return cannot_send(setup, doing);
-	for (size_t i = 0; good && texts[i]; i++)
-		good = take_rows(setup, doing, read_remarks);
-	return good && take_sync(setup);
+	for (; *texts; texts++)
+		if (!flight_prepare(&setup->flight, *texts))
+			return false;
+	return true;
 }
 
-static bool enter_pipeline(struct setup *setup)
+static bool take_statements(struct setup *setup, const char *const *texts)
 {
-	return PQenterPipelineMode(setup->session->pg) ||
-	       cannot_send(setup, "entering pipeline mode");
+	for (; *texts; texts++)
+		if (!take(setup, preparing, read_remarks))
+			return false;
+	return true;
 }
 
-static bool stop_blocking(struct setup *setup)
+/* Sets the session up, and prepares what follows from the facts: in one round trip more. */
+static bool prepare(struct setup *setup)
 {
-	return PQsetnonblocking(setup->session->pg, 1) == 0 ||
-	       cannot_send(setup, "setting up the session");
+	const struct session_kind *kind = setup->kind;
+	const char *const *texts = kind->statements(setup->session->facts);
+	struct flight *flight = &setup->flight;
+
+	start_flight(setup, false);
+	if (!flight_run(flight, kind->set_up) || !flight_prepare(flight, kind->facts) ||
+	    !send_statements(setup, texts) || !flight_leave(flight))
+		return flight_refuse(flight, preparing);
+	return take(setup, setting_up, NULL) && take(setup, preparing, NULL) &&
+	       take_statements(setup, texts) && flight_land(flight, preparing);
+}
+
+/*
+ * Both in one round trip, as if the facts were those of the last session: false where they are not,
+ * too. Its first statement but one fails where the session is not our own, so that the rest is
+ * skipped.
+ */
+static bool resume(struct setup *setup)
+{
+	const struct session_kind *kind = setup->kind;
+	const char *const *texts = kind->statements(setup->session->facts);
+	struct flight *flight = &setup->flight;
+
+	start_flight(setup, false);
+	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->alone) ||
+	    !flight_run(flight, kind->requirements) || !flight_prepare(flight, kind->facts) ||
+	    !flight_execute(flight, kind->set[0]->name) || !send_statements(setup, texts) ||
+	    !flight_leave(flight))
+		return flight_refuse(flight, setting_up);
+	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
+	       take(setup, checking, read_missing) && take(setup, preparing, NULL) &&
+	       take(setup, asking, read_facts) &&
+	       kind->statements(setup->session->facts) == texts && take_statements(setup, texts) &&
+	       flight_land(flight, preparing);
+}
+
+static bool set_up(struct setup *setup)
+{
+	PGconn *pg = setup->session->pg;
+
+	snprintf(setup->backend, sizeof(setup->backend), "%d", PQbackendPID(pg));
+	setup->flight.pg = pg;
+	setup->flight.deadline = flight_now() + (long)setup->settings->connect_timeout;
+	if (!PQenterPipelineMode(pg))
+		return flight_refuse(&setup->flight, setting_up);
+	if (setup->session->resumable ? !resume(setup) : !look_around(setup) || !prepare(setup))
+		return false;
+	return PQsetnonblocking(pg, 1) == 0 || flight_refuse(&setup->flight, setting_up);
+}
+
+/* True with a session, false with a fault. */
+static bool attempt(struct setup *setup)
+{
+	struct session *session = setup->session;
+
+	session->pg = connect_to_server(setup->settings, session->fault, sizeof(session->fault));
+	if (session->pg && set_up(setup))
+		return true;
+	session_close(session);
+	return false;
 }
 
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind)
 {
 	struct setup setup = {.session = session, .settings = settings, .kind = kind};
-	bool good;
+	bool connected, good;
 
-	*session = (struct session){0};
-	good = connect_to_server(session, settings);
-	setup.deadline = now_ms() + settings->connect_timeout;
-	good = good && enter_pipeline(&setup) && look_around(&setup) &&
-	       prepare_statements(&setup) && stop_blocking(&setup);
-	buffer_free(&setup.sql);
-	if (good)
-		return;
-	assert(*session->fault);
-	PQfinish(session->pg);
 	session->pg = NULL;
+	*session->remarks = *session->fault = '\0';
+	setup.flight.variables = setup.variables;
+	setup.flight.fault = session->fault;
+	setup.flight.fault_size = sizeof(session->fault);
+	sprintf(setup.statement_timeout, "%" PRIu64, settings->statement_timeout);
+	sprintf(setup.lock_timeout, "%" PRIu64, settings->lock_timeout);
+	good = attempt(&setup);
+	connected = setup.flight.pg != NULL;
+	if (!good && session->resumable && connected) {
+		session->resumable = false;
+		good = attempt(&setup);
+	}
+	session->resumable = good;
+	flight_free(&setup.flight);
+	assert(good || *session->fault);
 }
 
 void session_close(struct session *session)

@@ -15,23 +15,25 @@ enum { SESSION_FACTS_MAX = 32, SESSION_TEXT_MAX = 2000 };
 
 /*
  * What a session is for, from whoever knows the tables; one constant each. Its texts are SQL, one
- * statement each, with the variables :schema, :statement_timeout and :lock_timeout. The facts are
- * what a session has to know of the database besides its tables: read_facts reads them from the
- * answer to the first statement of the set, and all else may depend on them.
+ * statement each, with the variables :schema, :statement_timeout, :lock_timeout, :local (whether what
+ * is set is set for one transaction) and :backend (the server's process that the connection was told
+ * of). The facts are what a session has to know of the database besides its tables: read_facts reads
+ * them from the answer to the first statement of the set, and all else may depend on them.
  */
 struct session_kind {
 	const char *name;                   /* for the log */
 	const struct statement *const *set; /* what may be asked */
-	const char *set_up;                 /* how the session is set up */
-	const char *requirements;           /* what is missing, a sentence a row */
-	const char *facts;                  /* prepares the set's first statement */
-	unsigned in_flight;                 /* batches at once */
-	uint64_t most_delay;                /* milliseconds between two tries to connect */
+	const char *set_up;                 /* how the session, or one transaction, is set up */
+	const char *alone;        /* fails where the session is not the connection's own */
+	const char *requirements; /* what is missing, a sentence a row */
+	const char *facts;        /* prepares the set's first statement */
+	unsigned in_flight;       /* batches at once */
+	uint64_t most_delay;      /* milliseconds between two tries to connect */
 	void (*read_facts)(void *facts, const PGresult *rows);
 	/*
 	 * What else is sent once the facts are known, up to NULL, and the variables besides: the
 	 * statements are prepared; a row that comes back is a sentence that an operator should
-	 * know.
+	 * know. Facts that give the same list give the same variables.
 	 */
 	const char *const *(*statements)(const void *facts);
 	const struct template_variable *(*variables)(const void *facts);
@@ -48,15 +50,18 @@ struct session_kind {
  */
 struct session {
 	PGconn *pg;
+	bool resumable; /* facts are those of a session that was open: likely the next one's, too */
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char remarks[SESSION_TEXT_MAX]; /* what an operator should know, or empty */
 	char fault[SESSION_TEXT_MAX];
 };
 
 /*
- * Opens a session of the kind. Blocks, at most about connect_timeout for each host and as long
- * again for the set-up, so a loop calls it from another thread. The connection is in pipeline mode
- * and non-blocking; whoever holds the session finishes it with PQfinish.
+ * Opens a session of the kind. It holds what the last one knew, or zeros: where it is resumable, one
+ * round trip makes the connection a session, otherwise two do. Blocks, at most about connect_timeout
+ * for each host and as long again for the set-up, so a loop calls it from another thread. The
+ * connection is in pipeline mode and non-blocking; whoever holds the session finishes it with
+ * PQfinish.
  */
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind);

@@ -21,7 +21,7 @@ static void run(PGconn *connection, const char *text)
 {
 	static const struct template_variable variables[] = {{"schema", "public"},
 	    {"members", "authentik_core_user_groups"}, {"statement_timeout", "1500"},
-	    {"lock_timeout", "500"}, {NULL, NULL}};
+	    {"lock_timeout", "500"}, {"local", "false"}, {NULL, NULL}};
 	struct buffer sql = {0};
 	PGresult *result;
 

@@ -81,7 +81,7 @@ def run_shares(port, requests, groups, seconds=2):
 def run_pgbench(stack, script, clients=8, seconds=1):
     """The same statements, one question a transaction, by PostgreSQL's own client; session settings as ours."""
     session = servers.statement("session") + servers.statement("session_lookup")
-    options = "".join(" -c %s=%s" % setting for setting in re.findall(r"\('(\w+)', '(\w+)'\)", session))
+    options = "".join(" -c %s=%s" % setting for setting in re.findall(r"\('((?:enable|max_parallel|plan|join|jit)\w*)', '(\w+)'\)", session))
     assert "plan_cache_mode=force_generic_plan" in options and "enable_seqscan=off" in options
     before = busy()
     result = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, CPUS)), "-T",

@@ -35,7 +35,7 @@ def needed():
 def statement_variables(members="authentik_core_user_groups"):
     """The variables of sql/statements, for the schema public."""
     return {"schema": "public", "members": members, "layout": part_of_role("layout"), "needed": needed(),
-            "statement_timeout": "1500", "lock_timeout": "500"}
+            "statement_timeout": "1500", "lock_timeout": "500", "local": "false", "backend": "pg_backend_pid()"}
 
 
 def psql_variables(members):
@@ -138,8 +138,13 @@ class Postgres(Process):
             subprocess.run([BIN / "initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
                             "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True, cwd=directory,
                            **unprivileged())
-        super().__init__([BIN / "postgres", "-D", self.data, "-k", directory, "-c", "listen_addresses=",
-                          "-c", "fsync=off", "-c", "max_connections=200", *settings], directory, "postgres")
+        self.arguments = [BIN / "postgres", "-D", self.data, "-k", directory, "-c", "listen_addresses=", "-c", "fsync=off",
+                          "-c", "max_connections=200", *settings]
+        self.directory = directory
+        self.start_again()
+
+    def start_again(self):
+        super().__init__(self.arguments, self.directory, "postgres")
         self.wait_ready(self.answers, "PostgreSQL")
 
     def dsn(self, database="postgres", user="postgres"):

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/* One pipeline of a session's set-up: statements go out together, results are taken in their order; blocks. */
+#ifndef POSTGRES_FLIGHT_H
+#define POSTGRES_FLIGHT_H
+
+#include "base/buffer.h"
+#include "postgres/template.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The owner sets all but sql, which flight_free frees; pg is in pipeline mode. */
+struct flight {
+	PGconn *pg;
+	const struct template_variable *variables; /* of the texts */
+	long deadline;                             /* for all of it: milliseconds of flight_now */
+	char *fault;       /* what was being done and why it failed, once something has */
+	size_t fault_size; /* of fault, in bytes */
+	struct buffer sql; /* of the statement that is being sent */
+};
+
+/* Milliseconds of CLOCK_MONOTONIC. */
+long flight_now(void);
+
+/*
+ * Each puts one statement into the pipeline; false: there is no memory, or the connection is not
+ * usable (flight_refuse says why). A text that is a PREPARE is prepared under its name by
+ * flight_prepare, any other is run; flight_run runs both, without a name. flight_execute runs a
+ * prepared one.
+ */
+bool flight_prepare(struct flight *flight, const char *text);
+bool flight_run(struct flight *flight, const char *text);
+bool flight_execute(struct flight *flight, const char *name);
+
+/* Ends the pipeline, and sends it. */
+bool flight_leave(struct flight *flight);
+
+/*
+ * The result of the next statement, which the caller clears. NULL, with a fault that begins with
+ * doing: the statement failed, or the connection, or the deadline has passed.
+ */
+PGresult *flight_take(struct flight *flight, const char *doing);
+
+/* Takes the pipeline's end; false with a fault as above. */
+bool flight_land(struct flight *flight, const char *doing);
+
+/* Makes libpq's reason the fault, and returns false. */
+bool flight_refuse(struct flight *flight, const char *doing);
+
+void flight_free(struct flight *flight);
+
+#endif
