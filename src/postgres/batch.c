@@ -18,7 +18,7 @@ static unsigned place(struct batch_part *part, struct question *question)
 	while (i < part->count && !part->statement->same(part->of[i], question))
 		i++;
 	if (i == part->count) {
-		part->row_of[part->count] = -1;
+		part->row_of[part->count] = BATCH_NONE;
 		part->of[part->count++] = question;
 	}
 	assert(part->count <= BATCH_MAX);
@@ -73,17 +73,19 @@ bool batch_send(struct batch *batch, PGconn *connection, const void *facts)
 static bool note_rows(struct batch_part *part, PGresult *rows)
 {
 	int count = PQntuples(rows);
+	unsigned known = 0;
 
 	if (part->rows || PQnfields(rows) < part->statement->columns)
 		return false;
 	for (int row = 0; row < count; row++) {
 		long n = strtol(PQgetvalue(rows, row, 0), NULL, 10);
 
-		if (n < 1 || n > (long)part->count || part->row_of[n - 1] >= 0)
+		if (n < 1 || n > (long)part->count)
 			return false;
-		part->row_of[n - 1] = row;
+		known += part->row_of[n - 1] == BATCH_NONE;
+		part->row_of[n - 1] = part->row_of[n - 1] == BATCH_NONE ? row : BATCH_TWICE;
 	}
-	if (part->statement->complete && count != (int)part->count)
+	if (part->statement->complete && known != part->count)
 		return false;
 	part->rows = rows;
 	return true;
@@ -119,6 +121,15 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 	if (status == PGRES_PIPELINE_SYNC)
 		return due ? BATCH_BROKEN : BATCH_COMPLETE;
 	return status != PGRES_TUPLES_OK && due ? BATCH_GOES_ON : BATCH_BROKEN;
+}
+
+bool batch_is_ambiguous(const struct batch *batch, const struct question *question)
+{
+	for (unsigned i = 0; i < BATCH_STATEMENTS && question->wants >> i; i++)
+		if (question->wants >> i & 1 &&
+		    batch->parts[i].row_of[question->place[i]] == BATCH_TWICE)
+			return true;
+	return false;
 }
 
 int batch_row(const struct answer *answer, const struct question *question, unsigned index,

@@ -17,7 +17,7 @@ struct question;
 
 /*
  * A prepared statement that is asked about a list of distinct values at once. Each of its rows
- * begins with n, a value's place in that list, from 1; no value has more than one row.
+ * begins with n, a value's place in that list, from 1; no value is to have more than one row.
  */
 struct statement {
 	const char *name;
@@ -65,9 +65,12 @@ struct question {
 
 	enum question_state state;
 	struct list node;                      /* in a list of the lane, in two of the states */
-	bool asked_again, alone;               /* once more, after an error; alone in its batch */
+	unsigned char asked_again;             /* how often, after errors */
+	bool alone;                            /* in its batch */
 	unsigned char place[BATCH_STATEMENTS]; /* in the list of each statement */
 };
+
+enum batch_no_row { BATCH_NONE = -1, BATCH_TWICE = -2 };
 
 /* What one statement of the set is asked in a batch, and what it has answered. */
 struct batch_part {
@@ -78,7 +81,7 @@ struct batch_part {
 	    *of[BATCH_MAX]; /* those that stand for the distinct values, in the order asked */
 	unsigned count;
 	PGresult *rows;
-	int row_of[BATCH_MAX]; /* by place; -1: none */
+	int row_of[BATCH_MAX]; /* by place; or one of batch_no_row */
 };
 
 /* One batch from its first member to its Sync. */
@@ -118,6 +121,12 @@ enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };
  * dropped.
  */
 enum batch_progress batch_take(struct batch *batch, PGresult *result);
+
+/*
+ * Has a value of the question more than one row? Then a view or a lost constraint lets a key be there twice, and which
+ * of them is meant cannot be known.
+ */
+bool batch_is_ambiguous(const struct batch *batch, const struct question *question);
 
 /*
  * The row of the statement at index that answers the question, and its result in *rows; -1 where

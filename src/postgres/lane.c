@@ -17,6 +17,9 @@ enum {
 	    32 /* half a batch: smaller ones cost more than they gain (docs/design.md) */
 };
 
+static const char ambiguous[] = "the database has a row twice, by a view or a lost constraint: who "
+				"asks about it is answered 500";
+
 static bool is_ready(const struct lane *lane)
 {
 	return lane->connection.state == CONNECTION_READY;
@@ -99,12 +102,12 @@ static unsigned take_members(struct batch *batch, struct question *members[BATCH
 static void ask_once_more(
     struct lane *lane, struct question *question, const struct sqlstate *error, uint64_t earliest)
 {
-	if (question->state == QUESTION_WITHDRAWN || question->asked_again ||
-	    question->deadline < earliest || error->again == SQLSTATE_ANSWER) {
+	if (question->state == QUESTION_WITHDRAWN || question->deadline < earliest ||
+	    question->asked_again >= sqlstate_most(error->again)) {
 		answer_without(lane, question, error->otherwise);
 		return;
 	}
-	question->asked_again = true;
+	question->asked_again++;
 	question->alone = error->again == SQLSTATE_ALONE;
 	set_state(lane, question, QUESTION_QUEUED);
 	list_prepend(&lane->queue, &question->node);
@@ -146,15 +149,29 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 	    batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
 	settle_members(lane, batch, error, worth_asking(lane));
 	if (error->reopen)
-		connection_lose(&lane->connection, CONNECTION_STALE, error->reopen);
+		connection_lose(&lane->connection,
+		    error->again == SQLSTATE_ELSEWHERE ? CONNECTION_BROKEN : CONNECTION_STALE,
+		    error->reopen);
+}
+
+/* What is there twice is nobody's but who has asked about it. */
+static void answer_member(struct lane *lane, struct batch *batch, struct question *member)
+{
+	const struct answer answer = {.outcome = ANSWER_GOOD, .batch = batch};
+
+	if (!batch_is_ambiguous(batch, member)) {
+		answer_with(lane, member, &answer);
+		return;
+	}
+	if (log_is_news(ambiguous))
+		log_error("%s", ambiguous);
+	answer_without(lane, member, ANSWER_REFUSED);
 }
 
 static void answer_members(struct lane *lane, struct batch *batch)
 {
-	const struct answer answer = {.outcome = ANSWER_GOOD, .batch = batch};
-
 	for (unsigned i = 0; i < batch->count; i++)
-		answer_with(lane, batch->members[i], &answer);
+		answer_member(lane, batch, batch->members[i]);
 	batch_clear(batch);
 }
 
@@ -241,6 +258,7 @@ static void on_lost(void *owner, enum connection_loss loss)
 	bool overdue = loss == CONNECTION_OVERDUE;
 	struct sqlstate error = *sqlstate_find("");
 
+	error.again = overdue ? SQLSTATE_TOGETHER : error.again;
 	error.otherwise = overdue ? ANSWER_LATE : error.otherwise;
 	while (lane->in_flight_count)
 		settle_members(lane, lane->in_flight[--lane->in_flight_count], &error,
@@ -324,7 +342,8 @@ void lane_ask(struct lane *lane, struct question *question)
 	bool shed = is_given_up(lane) || lane->queued >= lane->most;
 
 	assert(question->state == QUESTION_IDLE);
-	question->asked_again = question->alone = false;
+	question->asked_again = 0;
+	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);
 	list_append(shed ? &lane->shed : &lane->queue, &question->node);
 	if (!shed)

@@ -9,6 +9,12 @@ enum sqlstate_again {
 	SQLSTATE_ANSWER,   /* the questions are not asked again */
 	SQLSTATE_ALONE,    /* each once more, alone in its batch: one of them can be the cause */
 	SQLSTATE_TOGETHER, /* all once more, together */
+	/*
+	 * All up to seven times more: it was not about them, but about where they were asked. As
+	 * often as backends can be lost in a request's budget, and no more, should one of them be
+	 * the cause.
+	 */
+	SQLSTATE_ELSEWHERE,
 };
 
 struct sqlstate {
@@ -23,5 +29,8 @@ struct sqlstate {
  * NULL.
  */
 const struct sqlstate *sqlstate_find(const char *code);
+
+/* How often a question may be asked again. */
+unsigned sqlstate_most(enum sqlstate_again again);
 
 #endif

@@ -81,6 +81,22 @@ Test(batch, a_place_that_was_not_asked_about_breaks_it)
 	cr_assert_eq(take("x", "x"), BATCH_BROKEN);
 }
 
+Test(batch, a_value_that_has_two_rows_is_ambiguous_and_no_other_is)
+{
+	static char second[] = "2";
+	const char *const texts[] = {"1", "x"};
+	PGresult *rows = sample_row(2, texts);
+
+	start(0);
+	for (int row = 1; row < 3; row++)
+		cr_assert(PQsetvalue(rows, row, 0, second, 1));
+	cr_assert_eq(batch_take(&batch, rows), BATCH_GOES_ON);
+	cr_assert_not(batch_is_ambiguous(&batch, &asked[0].question));
+	cr_assert(batch_is_ambiguous(&batch, &asked[2].question));
+	cr_assert_lt(row_of(2, 0), 0);
+	cr_assert_eq(row_of(1, 0), 0);
+}
+
 Test(batch, a_statement_that_is_to_answer_all_must_have_a_row_for_each)
 {
 	start(1);

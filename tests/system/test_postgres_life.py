@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""PostgreSQL's life: kills, restarts and the settings of others cost no answer."""
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import psycopg
+import pytest
+
+import fastcgi
+import load
+import sample
+import servers
+from sample import ADMIN, POLICIES, URI
+
+# The limits that the program has by itself: here they are what is tested.
+DEFAULTS = {"request_timeout": "2s", "statement_timeout": "1500ms", "lock_timeout": "500ms", "connect_timeout": "2s", "database_wait": "1s"}
+SLOW_TENTH = [(ADMIN, POLICIES[0])] + [(ADMIN, POLICIES[1 + n % 7]) for n in range(9)]
+KILL = "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher' and datname = '%s'"
+
+
+def status(workers, uri=URI, key=ADMIN):
+    return fastcgi.ask(workers.socket, uri, key).status
+
+
+def serves(workers):
+    return status(workers) == 200
+
+
+@pytest.fixture
+def figure():
+    """figure(name, value, limit) prints a measured value beside its limit, for who runs with -s, and holds it."""
+    def say(name, value, limit):
+        print("\n%s: %s, limit %s" % (name, "%.3f" % value if isinstance(value, float) else value, limit))
+        assert value <= limit, "%s: %s is over %s" % (name, value, limit)
+    return say
+
+
+@pytest.fixture(params=["idle", "busy"])
+def busy(request):
+    """Both: a machine with nothing else to do, and one whose processors are all kept busy by others."""
+    spinning = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(os.cpu_count() if request.param == "busy" else 0)]
+    yield request.param
+    for process in spinning:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def make_postgres():
+    """make_postgres(*settings): a server of the test's own, with authentik's tables, the sample data and our role."""
+    made = []
+
+    def make(*settings):
+        made.append(servers.Postgres(servers.make_directory(), *settings))
+        for name in ("schema.sql", "sample.sql", "role.sql"):
+            made[-1].load(servers.ROOT / "sql" / name, "postgres")
+        return made[-1]
+
+    yield make
+    for server in made:
+        if server.process.poll() is None:
+            server.stop()
+        subprocess.run(["rm", "-r", str(server.directory)], check=True)
+
+
+def failed(answers):
+    """What was not answered as it should be: each question asks for a policy that its key may see."""
+    wrong = []
+    for answer in answers:
+        body = json.loads(answer.reply.body) if answer.reply.status == 200 else {}
+        if body.get("pk") != answer.question[1]:
+            wrong.append((answer.reply.status, round(answer.answered - answer.sent, 3)))
+    return wrong
+
+
+# A session's beginning, and what it sets
+
+class Proxy(threading.Thread):
+    """Between a client and PostgreSQL; counts of each connection how often the client spoke after the server had."""
+
+    def __init__(self, directory, server):
+        super().__init__(daemon=True)
+        self.turns, self.server = [], str(server / ".s.PGSQL.5432")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(directory / ".s.PGSQL.5432"))
+        os.chmod(directory / ".s.PGSQL.5432", 0o777)
+        self.listener.listen()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                self.turns.append(0)
+                threading.Thread(target=self.forward, args=(client, len(self.turns) - 1), daemon=True).start()
+
+    def forward(self, client, number):
+        server, last = socket.socket(socket.AF_UNIX), None
+        server.connect(self.server)
+        with client, server, contextlib.suppress(OSError):
+            while True:
+                for end in select.select([client, server], [], [])[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    self.turns[number] += end is client and last is not client
+                    last = end
+                    (server if end is client else client).sendall(data)
+
+
+def test_a_lost_session_serves_again_after_one_round_trip(start_workers, own, tmp_path, figure):
+    directory = servers.make_directory()
+    proxy = Proxy(directory, own.server.directory)
+    proxy.start()
+    try:
+        workers = start_workers("host=%s user=event_matcher dbname=%s" % (directory, own.name))
+        assert serves(workers)
+        before = len(proxy.turns)
+        own.run(KILL % own.name)
+        servers.wait_until(lambda: len(proxy.turns) > before and serves(workers), "another session")
+        proxy.listener.close()
+        turns = proxy.turns[before] - 2  # but for the connection's start and the request itself
+        figure("round trips of the first session", max(proxy.turns[:1]) - 2, 2)
+        figure("round trips of a session after a loss", turns, 1)
+    finally:
+        subprocess.run(["rm", "-r", str(directory)], check=True)
+
+
+HOSTILE_SETTINGS = {
+    "standard_conforming_strings": "off", "lock_timeout": "10ms", "statement_timeout": "1ms", "default_transaction_isolation": "serializable",
+    "default_transaction_deferrable": "on", "default_transaction_read_only": "off", "search_path": "pg_temp", "row_security": "off",
+    "idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "200ms", "client_encoding": "latin1", "DateStyle": "german",
+    "IntervalStyle": "iso_8601", "TimeZone": "Asia/Tokyo", "bytea_output": "escape", "extra_float_digits": "-15", "array_nulls": "off",
+    "transform_null_equals": "on", "quote_all_identifiers": "on", "exit_on_error": "on", "enable_indexscan": "off", "enable_nestloop": "off",
+    "enable_indexonlyscan": "off", "enable_sort": "off", "plan_cache_mode": "force_custom_plan", "jit": "on", "force_parallel_mode": "on",
+    "from_collapse_limit": "1", "constraint_exclusion": "on", "client_min_messages": "debug5", "max_parallel_workers_per_gather": "4"}
+
+
+@pytest.mark.parametrize("of", ["role", "database"])
+def test_no_setting_of_a_role_or_a_database_changes_an_answer(start_workers, program, own, of):
+    name = {"role": "role event_matcher in database %s" % own.name, "database": "database " + own.name}[of]
+    own.run("update authentik_providers_oauth2_accesstoken set _scope = 'openid profile goauthentik.io/api offline_access' "
+            "where token = 'sample-token-admin'; insert into authentik_policies_policy (policy_uuid, name) "
+            "values ('aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa', 'größe \\ €'); insert into "
+            "authentik_policies_event_matcher_eventmatcherpolicy (policy_ptr_id) values ('aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa')")
+    for setting, value in HOSTILE_SETTINGS.items():
+        own.run("alter %s set %s = '%s'" % (name, setting, value))
+    assert subprocess.run([program, "--check", "--database=" + own.dsn], capture_output=True).returncode == 0
+    workers = start_workers(own)
+    for key, statuses in sample.MIXED.items():
+        for policy, expected in zip(sample.ASKED, statuses):
+            assert status(workers, fastcgi.URI.format(policy), key) == expected, (key, policy)
+    reply = fastcgi.ask(workers.socket, fastcgi.URI.format("aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa"), ADMIN)
+    assert json.loads(reply.body)["name"] == "größe \\ €"
+    time.sleep(0.5)  # longer than their idle_session_timeout
+    assert serves(workers) and "is lost" not in workers.log()
+
+
+def test_each_setting_of_the_hostile_list_is_one_that_we_set(own):
+    set_by_us = servers.statement("session")
+    assert [name for name in HOSTILE_SETTINGS if "('%s'," % name not in set_by_us] == []
+
+
+def test_settings_that_a_version_lacks_are_left_out_and_all_others_take(own):
+    with psycopg.connect(own.dsn, autocommit=True) as connection:
+        connection.execute(servers.statement("session"))
+        for name, value in (("row_security", "off"), ("TimeZone", "UTC"), ("quote_all_identifiers", "off"), ("idle_session_timeout", "0")):
+            assert connection.execute("show " + name).fetchone()[0] == value
+
+
+# Rows that are there twice
+
+def test_a_row_twice_takes_its_own_question_and_no_other(start_workers, own):
+    own.run("alter table authentik_policies_policy rename to base; create view authentik_policies_policy as select * from base "
+            "union all select * from base where policy_uuid = '%s'; grant select on authentik_policies_policy to event_matcher" % sample.POLICY)
+    workers = start_workers(own)
+    assert status(workers, fastcgi.URI.format(POLICIES[1])) == 200
+    with contextlib.ExitStack() as kept:
+        clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(150)]
+        for number, client in enumerate(clients):
+            client.send(sample.request(URI if number == 70 else fastcgi.URI.format(POLICIES[1 + number % 7])))
+        got = [client.reply().status for client in clients]
+    assert got == [200] * 70 + [500] + [200] * 79
+    assert "is lost" not in workers.log() and "a row twice" in workers.log()
+
+
+def test_a_user_or_a_permission_twice_is_nobody_elses_loss(start_workers, own):
+    own.run("alter table authentik_core_user rename to base; create view authentik_core_user as select * from base union all "
+            "select * from base where id = 2; grant select on authentik_core_user to event_matcher; "
+            "alter table auth_permission rename to permissions; create view auth_permission as select * from permissions union all "
+            "select id + 1000, name, content_type_id, codename from permissions; grant select on auth_permission to event_matcher")
+    workers = start_workers(own)
+    assert [status(workers, key="sample-key-" + name) for name in ("admin", "operator", "auditor", "employee")] == [200, 500, 200, 403]
+
+
+# Backends that are killed, servers that restart
+
+def ask_while(workers, change, times, pause, seconds=10):
+    """The answers of an open loop of 200 requests a second, a tenth of them slow, while something happens now and then."""
+    with load.Load(workers.socket, SLOW_TENTH) as asking:
+        for _ in range(times):
+            change()
+            time.sleep(pause)
+        servers.wait_until(lambda: len(asking.answers) >= load.RATE * seconds * 0.95, "the load")
+    return asking.answers
+
+
+def test_backends_killed_each_200_ms_cost_no_request(start_workers, own, busy, figure):
+    sample.intercept(own, "perform pg_sleep(0.05)")
+    workers = start_workers(own, workers=2, **DEFAULTS)
+    assert serves(workers)
+    with psycopg.connect(own.owner_dsn, autocommit=True) as owner:
+        answers = ask_while(workers, lambda: owner.execute(KILL % own.name), 25, 0.2)
+    figure("failed of %d while all backends are killed each 200 ms, %s" % (len(answers), busy), len(failed(answers)), 0)
+    figure("the slowest, seconds", max(answer.answered - answer.sent for answer in answers), 2)
+
+
+def test_a_killed_backend_and_its_recovery_cost_no_request(start_workers, make_postgres, busy, figure):
+    server = make_postgres()
+    own = servers.Database(server, "postgres")
+    sample.intercept(own, "perform pg_sleep(0.05)")
+    workers = start_workers(own, workers=2, **DEFAULTS)
+    assert serves(workers)
+
+    def crash():
+        servers.wait_until(server.answers, "the recovery")
+        backend = own.run("select pid from pg_stat_activity where usename = 'event_matcher'")
+        if backend:
+            os.kill(backend[0][0], signal.SIGKILL)
+
+    answers = ask_while(workers, crash, 3, 1.5)
+    figure("failed of %d while a backend is killed three times, %s" % (len(answers), busy), len(failed(answers)), 0)
+
+
+def test_restarts_cost_no_request(start_workers, make_postgres, busy, figure):
+    server = make_postgres()
+    own = servers.Database(server, "postgres")
+    sample.intercept(own, "perform pg_sleep(0.05)")
+    workers = start_workers(own, workers=2, **DEFAULTS)
+    assert serves(workers)
+    down, ready = [], []
+
+    def restart():
+        started = time.monotonic()
+        server.stop()
+        server.start_again()
+        ready.append(time.monotonic())
+        down.append(ready[-1] - started)
+
+    answers = ask_while(workers, restart, 3, 1.5)
+    if max(down) < 1:
+        figure("failed of %d while PostgreSQL restarts three times, %s" % (len(answers), busy), len(failed(answers)), 0)
+    first = max(min(a.answered for a in answers if a.answered > moment and a.reply.status == 200) - moment for moment in ready)
+    figure("first success after it is ready, seconds, %s" % busy, first, 0.25 if busy == "idle" else 1)
