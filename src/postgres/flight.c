@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One pipeline of a session's set-up: statements go out together, results are taken in their order; blocks. */
+/* One pipeline of a set-up: statements go out together, results come in their order. */
 #include "postgres/flight.h"
 
 #include "postgres/prepared.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One pipeline of a session's set-up: statements go out together, results are taken in their order; blocks. */
+/* One pipeline of a set-up: statements go out together, results come in their order. */
 #ifndef POSTGRES_FLIGHT_H
 #define POSTGRES_FLIGHT_H
 
@@ -37,7 +37,7 @@ bool flight_execute(struct flight *flight, const char *name);
 bool flight_leave(struct flight *flight);
 
 /*
- * The result of the next statement, which the caller clears. NULL, with a fault that begins with
+ * The result of the next statement, which is to be cleared. NULL, with a fault that begins with
  * doing: the statement failed, or the connection, or the deadline has passed.
  */
 PGresult *flight_take(struct flight *flight, const char *doing);
@@ -48,6 +48,7 @@ bool flight_land(struct flight *flight, const char *doing);
 /* Makes libpq's reason the fault, and returns false. */
 bool flight_refuse(struct flight *flight, const char *doing);
 
+/* Frees what the flight owns; not the connection. */
 void flight_free(struct flight *flight);
 
 #endif
