@@ -4,9 +4,9 @@
 #include "base/log.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
+#include "pool/generation.h"
 #include "pool/supervisor.h"
 #include "pool/worker.h"
-#include "postgres/conninfo.h"
 #include "settings.h"
 
 #include <signal.h>
@@ -21,27 +21,14 @@ static int usage_error(const char *error)
 	return EXIT_USAGE;
 }
 
-/* The text may hold a password: it is not told. */
-static bool judge_database(const char *database)
-{
-	const char *keyword, *fault = conninfo_fault(database, &keyword);
-	char error[SETTINGS_ERROR_SIZE];
-
-	if (!fault)
-		return true;
-	snprintf(error, sizeof(error), "database: %s%s %s",
-	    keyword ? "its " : "the connection string", keyword ? keyword : "", fault);
-	usage_error(error);
-	return false;
-}
-
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
+	char error[SETTINGS_ERROR_SIZE];
 	struct session session = {0};
 
-	if (!judge_database(settings->database))
-		return EXIT_USAGE;
+	if (!generation_judge(settings, error))
+		return usage_error(error);
 	for (int i = 0; i < 2; i++) {
 		session_open(&session, settings, kinds[i]);
 		if (!session.pg) {
@@ -58,33 +45,38 @@ static int check(const struct settings *settings)
 	return 0;
 }
 
-static int serve_pool(const struct settings *settings)
+static int serve_pool(struct settings *settings, const struct invocation *invocation)
 {
+	struct listeners listeners;
 	char error[512];
-	int descriptor = *settings->listen ? listener_open(settings, error, sizeof(error))
-					   : listener_inherit(error, sizeof(error));
-	int code;
 
-	if (descriptor < 0) {
-		log_error("%s", error);
-		return 1;
-	}
-	code = supervisor_run(settings, descriptor);
-	close(descriptor);
-	return code;
+	if (*settings->listen ? listener_open(&listeners, settings, error, sizeof(error))
+			      : listener_inherit(&listeners, error, sizeof(error)))
+		return supervisor_run(settings, &listeners, invocation);
+	log_error("%s", error);
+	return 1;
+}
+
+static int serve_alone(const struct settings *settings)
+{
+	struct listeners listeners = listener_alone(STDIN_FILENO);
+
+	return worker_run(settings, &listeners, NULL);
 }
 
 /* How it finds its work: see event-matcher-fcgi(8). */
-static int serve(const struct settings *settings)
+static int serve(struct settings *settings, const struct invocation *invocation)
 {
+	char error[SETTINGS_ERROR_SIZE];
+
 	log_set_level(settings->log_level);
-	if (!judge_database(settings->database))
-		return EXIT_USAGE;
+	if (!generation_judge(settings, error))
+		return usage_error(error);
 	signal(SIGPIPE, SIG_IGN);
 	if (*settings->listen || listener_is_inherited())
-		return serve_pool(settings);
+		return serve_pool(settings, invocation);
 	if (listener_is(STDIN_FILENO))
-		return worker_run(settings, STDIN_FILENO);
+		return serve_alone(settings);
 	if (getenv("GATEWAY_INTERFACE"))
 		return cgi_run(settings);
 	return usage_error(
@@ -98,12 +90,13 @@ int main(int argc, char **argv)
 	char error[SETTINGS_ERROR_SIZE];
 	int code = 0;
 
+	supervisor_hold_signals();
 	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
 	if (getenv("GATEWAY_INTERFACE"))
 		argc = 0;
 	switch (settings_load(&settings, argc, argv, error)) {
 	case SETTINGS_RUN:
-		code = serve(&settings);
+		code = serve(&settings, &(struct invocation){argc, argv});
 		break;
 	case SETTINGS_CHECK:
 		code = check(&settings);

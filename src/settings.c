@@ -77,6 +77,17 @@ enum settings_action settings_load(
 	return loader.command;
 }
 
+bool settings_may_replace(const struct settings *running, const struct settings *settings,
+    char error[SETTINGS_ERROR_SIZE])
+{
+	char names[SETTINGS_ERROR_SIZE / 2];
+
+	if (!option_list_kept(&set, running, settings, names, sizeof(names)))
+		return true;
+	snprintf(error, SETTINGS_ERROR_SIZE, "kept until a restart, and changed: %s", names);
+	return false;
+}
+
 void settings_free(struct settings *settings)
 {
 	option_free(&set, settings);

@@ -43,6 +43,13 @@ enum { SETTINGS_ERROR_SIZE = 1024 };
 enum settings_action settings_load(
     struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE]);
 
+/*
+ * May a running pool take these settings in place of its own? False with a sentence in error that names each setting
+ * which has changed and is kept until a restart.
+ */
+bool settings_may_replace(const struct settings *running, const struct settings *settings,
+    char error[SETTINGS_ERROR_SIZE]);
+
 /* Frees the texts of *settings. */
 void settings_free(struct settings *settings);
 

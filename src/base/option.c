@@ -313,6 +313,30 @@ bool option_load(struct option_loader *loader, int argc, char **argv)
 	       load_environment(loader) && load_command_line(loader, &line);
 }
 
+static bool differs(const struct option_row *row, const void *one, const void *other)
+{
+	const char *a = (const char *)one + row->offset, *b = (const char *)other + row->offset;
+
+	if (row->kind == &value_text)
+		return strcmp(*(const char *const *)(const void *)a,
+			   *(const char *const *)(const void *)b) != 0;
+	return memcmp(a, b, row->size) != 0;
+}
+
+bool option_list_kept(
+    const struct option_set *set, const void *one, const void *other, char *names, size_t size)
+{
+	size_t length = 0;
+
+	*names = '\0';
+	for (size_t i = 0; i < set->count; i++)
+		if (set->rows[i].change == OPTION_RESTART && differs(&set->rows[i], one, other) &&
+		    length < size)
+			length += (size_t)snprintf(names + length, size - length, "%s%s",
+			    length ? ", " : "", set->rows[i].name);
+	return length > 0;
+}
+
 void option_free(const struct option_set *set, void *values)
 {
 	for (size_t i = 0; i < set->count; i++)

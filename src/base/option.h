@@ -60,6 +60,13 @@ struct option_loader {
  */
 bool option_load(struct option_loader *loader, int argc, char **argv);
 
+/*
+ * Writes the names of the rows of OPTION_RESTART that differ in two structs, ", " between them, into names (size
+ * bytes, as many as there is room for); false where there are none.
+ */
+bool option_list_kept(
+    const struct option_set *set, const void *one, const void *other, char *names, size_t size);
+
 /* Frees the texts of values. */
 void option_free(const struct option_set *set, void *values);
 

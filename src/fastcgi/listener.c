@@ -4,14 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { INHERITED = 3, SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK };
@@ -24,86 +21,6 @@ static const char *unix_path(const struct settings *settings)
 
 	return strncmp(settings->listen, unix_prefix, length) == 0 ? settings->listen + length
 								   : NULL;
-}
-
-static int fail(int descriptor, char *error, size_t size, const char *doing, const char *what)
-{
-	snprintf(error, size, "%s %s: %s", doing, what, strerror(errno));
-	if (descriptor >= 0)
-		close(descriptor);
-	return -1;
-}
-
-/* True where path is free, or was a unix socket that nobody answers on and is now removed. */
-static bool clear_left_over(const char *path, const struct sockaddr_un *address)
-{
-	struct stat status;
-	int probe, refused;
-
-	if (lstat(path, &status) != 0)
-		return errno == ENOENT;
-	errno = EADDRINUSE;
-	if (!S_ISSOCK(status.st_mode))
-		return false;
-	probe = socket(AF_UNIX, SOCKET_FLAGS, 0);
-	if (probe < 0)
-		return false;
-	refused = connect(probe, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
-		  errno == ECONNREFUSED;
-	close(probe);
-	errno = EADDRINUSE;
-	return refused && unlink(path) == 0;
-}
-
-static bool set_group(const char *path, const char *name)
-{
-	const struct group *group;
-
-	if (!*name)
-		return true;
-	errno = 0;
-	group = getgrnam(name);
-	if (!group) {
-		errno = errno ? errno : EINVAL;
-		return false;
-	}
-	return chown(path, (uid_t)-1, group->gr_gid) == 0;
-}
-
-static int bind_private(int descriptor, const struct sockaddr_un *address)
-{
-	mode_t before = umask(0177);
-	int result = bind(descriptor, (const struct sockaddr *)address, sizeof(*address));
-
-	umask(before);
-	return result;
-}
-
-static int open_unix(const char *path, const struct settings *settings, char *error, size_t size)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int descriptor;
-
-	errno = ENAMETOOLONG;
-	if (!*path || strlen(path) >= sizeof(address.sun_path))
-		return fail(-1, error, size, "listening on the unix socket", path);
-	strcpy(address.sun_path, path);
-	if (!clear_left_over(path, &address))
-		return fail(-1, error, size, "listening on the unix socket", path);
-	descriptor = socket(AF_UNIX, SOCKET_FLAGS, 0);
-	if (descriptor < 0 || bind_private(descriptor, &address) != 0)
-		return fail(descriptor, error, size, "binding the unix socket", path);
-	if (!set_group(path, settings->listen_group)) {
-		unlink(path);
-		return fail(descriptor, error, size, "giving the unix socket to the group",
-		    settings->listen_group);
-	}
-	if (chmod(path, settings->listen_mode) != 0 ||
-	    listen(descriptor, settings->listen_backlog) != 0) {
-		unlink(path);
-		return fail(descriptor, error, size, "listening on the unix socket", path);
-	}
-	return descriptor;
 }
 
 static int listen_at(const struct addrinfo *address, int backlog)
@@ -161,15 +78,22 @@ static int open_tcp(const struct settings *settings, char *error, size_t size)
 	     address = address->ai_next)
 		descriptor = listen_at(address, settings->listen_backlog);
 	freeaddrinfo(found);
-	return descriptor < 0 ? fail(-1, error, size, "listening on", settings->listen)
-			      : descriptor;
+	if (descriptor < 0)
+		snprintf(error, size, "listening on %s: %s", settings->listen, strerror(errno));
+	return descriptor;
 }
 
-int listener_open(const struct settings *settings, char *error, size_t size)
+bool listener_open(
+    struct listeners *listeners, const struct settings *settings, char *error, size_t size)
 {
+	struct listener *listener = &listeners->all[0];
 	const char *path = unix_path(settings);
 
-	return path ? open_unix(path, settings, error, size) : open_tcp(settings, error, size);
+	*listeners = (struct listeners){.ours = true};
+	listener->descriptor = path ? socket_file_open(&listener->file, path, settings, error, size)
+				    : open_tcp(settings, error, size);
+	listeners->count = listener->descriptor >= 0;
+	return listeners->count == 1;
 }
 
 /* Our own reader of two variables: libsystemd would bring five libraries more into every worker. */
@@ -180,20 +104,37 @@ bool listener_is_inherited(void)
 	return pid && count && strtol(pid, NULL, 10) == getpid() && strtol(count, NULL, 10) >= 1;
 }
 
-int listener_inherit(char *error, size_t size)
+static bool prepare(int descriptor)
 {
+	return listener_is(descriptor) && fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0 &&
+	       fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0;
+}
+
+bool listener_inherit(struct listeners *listeners, char *error, size_t size)
+{
+	long count = strtol(getenv("LISTEN_FDS"), NULL, 10);
+
+	*listeners = (struct listeners){0};
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	if (!listener_is(INHERITED) || fcntl(INHERITED, F_SETFD, FD_CLOEXEC) != 0 ||
-	    fcntl(INHERITED, F_SETFL, fcntl(INHERITED, F_GETFL) | O_NONBLOCK) != 0) {
+	if (count > LISTENERS_MAX) {
 		snprintf(error, size,
-		    "taking the socket that LISTEN_FDS announces: descriptor %d is no listening "
-		    "socket",
-		    INHERITED);
-		return -1;
+		    "taking the sockets that LISTEN_FDS announces: %ld are more than %d", count,
+		    LISTENERS_MAX);
+		return false;
 	}
-	return INHERITED;
+	for (int descriptor = INHERITED; descriptor < INHERITED + count; descriptor++) {
+		if (!prepare(descriptor)) {
+			snprintf(error, size,
+			    "taking the socket that LISTEN_FDS announces: descriptor %d is no "
+			    "listening socket",
+			    descriptor);
+			return false;
+		}
+		listeners->all[listeners->count++].descriptor = descriptor;
+	}
+	return true;
 }
 
 bool listener_is(int descriptor)
@@ -205,10 +146,39 @@ bool listener_is(int descriptor)
 	       listening;
 }
 
-void listener_remove(const struct settings *settings)
+struct listeners listener_alone(int descriptor)
 {
-	const char *path = unix_path(settings);
+	return (struct listeners){.count = 1, .all = {{.descriptor = descriptor}}};
+}
 
-	if (path && *settings->listen)
-		unlink(path);
+enum socket_file_state listener_look(const struct listeners *listeners)
+{
+	enum socket_file_state state = SOCKET_FILE_OURS;
+
+	for (size_t i = 0; i < listeners->count && state == SOCKET_FILE_OURS; i++)
+		state = socket_file_look(&listeners->all[i].file);
+	return state;
+}
+
+/* accept still gives what waits in a unix socket that is shut; of TCP it would be reset (Linux, inet_shutdown). */
+static void refuse(const struct listener *listener)
+{
+	if (*listener->file.path)
+		shutdown(listener->descriptor, SHUT_RD);
+}
+
+void listener_end(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++) {
+		refuse(&listeners->all[i]);
+		socket_file_remove(&listeners->all[i].file);
+	}
+	listener_close(listeners);
+}
+
+void listener_close(struct listeners *listeners)
+{
+	for (size_t i = 0; i < listeners->count; i++)
+		close(listeners->all[i].descriptor);
+	listeners->count = 0;
 }

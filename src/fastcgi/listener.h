@@ -1,37 +1,62 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens the listening socket: unix with mode and group, TCP, systemd's. */
+/* Opens the listening sockets: unix with mode and group, TCP, systemd's. */
 #ifndef FASTCGI_LISTENER_H
 #define FASTCGI_LISTENER_H
 
+#include "fastcgi/socket_file.h"
 #include "settings.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/*
- * Opens the socket that settings->listen names and returns its descriptor, close-on-exec and
- * non-blocking, or -1 with a sentence in error (size bytes). A left-over unix socket is replaced
- * only if nobody answers on it; the socket is bound under umask 0177, then gets its group and its
- * mode.
- */
-int listener_open(const struct settings *settings, char *error, size_t size);
+enum { LISTENERS_MAX = 16 };
+
+/* One socket; the file is empty for TCP and for a socket that somebody else made. */
+struct listener {
+	int descriptor;
+	struct socket_file file;
+};
+
+/* All sockets that a pool listens on. A process that was forked has its own copy of the descriptors. */
+struct listeners {
+	size_t count;
+	bool ours; /* made by this program, not by systemd or who started us */
+	struct listener all[LISTENERS_MAX];
+};
 
 /*
- * Does systemd hand over a socket (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at
- * least 1)?
+ * Opens what settings->listen names, close-on-exec and non-blocking. False with a sentence in error (size bytes), and
+ * none open. A left-over unix socket is replaced only if nobody answers on it; the socket is bound under umask 0177,
+ * then gets its group and its mode.
  */
+bool listener_open(
+    struct listeners *listeners, const struct settings *settings, char *error, size_t size);
+
+/* Does systemd hand over sockets (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at least 1)? */
 bool listener_is_inherited(void);
 
 /*
- * The first descriptor that systemd hands over, close-on-exec and non-blocking, or -1 with a
- * sentence in error (size bytes).
+ * The descriptors that systemd hands over, made close-on-exec and non-blocking. False with a sentence in error (size
+ * bytes) where one is no listening socket, or they are more than LISTENERS_MAX.
  */
-int listener_inherit(char *error, size_t size);
+bool listener_inherit(struct listeners *listeners, char *error, size_t size);
 
 /* Is this descriptor a listening socket, as FastCGI 1.0 section 2.2 has descriptor 0? */
 bool listener_is(int descriptor);
 
-/* Removes the file of a unix socket that listener_open made; does nothing for TCP. */
-void listener_remove(const struct settings *settings);
+/* A list of this one descriptor, which somebody else opened. */
+struct listeners listener_alone(int descriptor);
+
+/* The first that is not ours any more of the files; SOCKET_FILE_OURS where all are. */
+enum socket_file_state listener_look(const struct listeners *listeners);
+
+/*
+ * Nobody shall come any more: removes the files that are still ours, and closes the descriptors. A unix socket of
+ * ours refuses from now on also in the processes that share it, which still accept what waits in it.
+ */
+void listener_end(struct listeners *listeners);
+
+/* Closes this process's descriptors, and leaves files and sockets as they are. */
+void listener_close(struct listeners *listeners);
 
 #endif

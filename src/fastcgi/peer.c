@@ -290,6 +290,7 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 		go_on(peer);
 		break;
 	case FRAMING_BEGUN:
+		peer->asked = true;
 		set_state(
 		    peer, PEER_RECEIVING); /* its time runs from here, whatever was before it */
 		break;

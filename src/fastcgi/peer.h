@@ -59,6 +59,7 @@ struct peer {
 	int descriptor, events;
 	enum peer_state state;
 	bool over_limit; /* one more than max_connections: its first request is told so */
+	bool asked;      /* it has begun a request */
 	bool closing;    /* after what is in out */
 	bool lingers;    /* before it closes: the peer may still be writing */
 	struct framing framing;

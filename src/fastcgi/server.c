@@ -7,31 +7,38 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256 };
+enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256, FIRST_WORD_MS = 500 };
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
+static void watch_gates(struct server *server, bool wanted)
+{
+	server->accepting = wanted;
+	for (size_t i = 0; i < server->count; i++)
+		if (wanted)
+			uv_poll_start(&server->gates[i].poll, UV_READABLE, on_connection);
+		else
+			uv_poll_stop(&server->gates[i].poll);
+}
+
 /* Some connections beyond the limit are told 503; beyond those they wait in the listen queue. */
-static void update_listener(struct server *server)
+static void update_gates(struct server *server)
 {
 	const struct peers *peers = &server->peers;
 	bool wanted =
 	    !peers->draining && peers->open < peers->settings->max_connections + OVER_LIMIT_MAX;
 
-	if (uv_is_closing((uv_handle_t *)&server->listener) || wanted == server->accepting)
-		return;
-	server->accepting = wanted;
-	if (wanted)
-		uv_poll_start(&server->listener, UV_READABLE, on_connection);
-	else
-		uv_poll_stop(&server->listener);
+	if (wanted != server->accepting)
+		watch_gates(server, wanted);
 }
 
 static void on_closed(struct peers *peers)
 {
-	update_listener(list_entry(peers, struct server, peers));
+	update_gates(list_entry(peers, struct server, peers));
 }
 
 /*
@@ -41,14 +48,14 @@ static void on_closed(struct peers *peers)
 static void rest(struct server *server, const char *reason)
 {
 	log_warning("accepting a connection: %s; trying again when one is closed", reason);
-	uv_poll_stop(&server->listener);
-	server->accepting = false;
+	watch_gates(server, false);
 }
 
 /* Takes one connection; false where none waits, or none can be taken now. */
-static bool accept_one(struct server *server)
+static bool accept_one(struct server_gate *gate)
 {
-	int descriptor = accept4(server->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct server *server = gate->server;
+	int descriptor = accept4(gate->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (descriptor >= 0 && peer_open(&server->peers, descriptor))
 		return true;
@@ -65,11 +72,11 @@ static bool accept_one(struct server *server)
  */
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
-	struct server *server = poll->data;
+	struct server_gate *gate = poll->data;
 
 	(void)events;
-	if (status < 0 || accept_one(server))
-		update_listener(server);
+	if (status < 0 || accept_one(gate))
+		update_gates(gate->server);
 }
 
 static void expire(struct peers *peers, enum peer_state state, uint64_t limit, const char *reason)
@@ -92,37 +99,60 @@ static void on_sweep(uv_timer_t *timer)
 	struct peers *peers = &server->peers;
 	const struct settings *settings = peers->settings;
 
-	expire(peers, PEER_IDLE, settings->idle_timeout, "idle for idle_timeout");
+	if (peers->draining)
+		expire(peers, PEER_IDLE, FIRST_WORD_MS, "draining, and nothing was asked");
+	else
+		expire(peers, PEER_IDLE, settings->idle_timeout, "idle for idle_timeout");
 	expire(peers, PEER_RECEIVING, settings->receive_timeout,
 	    "no whole request within receive_timeout");
 	expire(peers, PEER_SENDING, settings->send_timeout, "no byte taken for send_timeout");
 	expire(peers, PEER_LINGERING, settings->send_timeout,
 	    "not closed by the peer within send_timeout");
-	update_listener(server);
+	update_gates(server);
 }
 
-int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
-    int descriptor, const struct handler *handler)
+static int open_gate(struct server *server, int descriptor)
 {
-	struct peers *peers = &server->peers;
-	int result;
+	struct server_gate *gate = &server->gates[server->count];
+	int result = uv_poll_init(server->peers.loop, &gate->poll, descriptor);
 
-	memset(server, 0, sizeof(*server));
-	server->descriptor = descriptor;
-	peers->loop = loop;
-	peers->settings = settings;
-	peers->handler = *handler;
-	peers->limits = (struct framing_limits){settings->max_connections, settings->max_requests};
+	if (result != 0)
+		return result;
+	*gate =
+	    (struct server_gate){.poll = gate->poll, .server = server, .descriptor = descriptor};
+	gate->poll.data = gate;
+	server->count++;
+	return 0;
+}
+
+static void start_peers(struct peers *peers)
+{
+	peers->limits = (struct framing_limits){
+	    peers->settings->max_connections, peers->settings->max_requests};
 	peers->closed = on_closed;
 	for (int state = 0; state < PEER_CLOSED; state++)
 		list_init(&peers->in[state]);
-	result = uv_poll_init(loop, &server->listener, descriptor);
+}
+
+int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
+    const struct listeners *listeners, const struct handler *handler)
+{
+	struct peers *peers = &server->peers;
+	int result = 0;
+
+	memset(server, 0, sizeof(*server));
+	peers->loop = loop;
+	peers->settings = settings;
+	peers->handler = *handler;
+	start_peers(peers);
+	for (size_t i = 0; i < listeners->count && result == 0; i++)
+		result = open_gate(server, listeners->all[i].descriptor);
 	if (result != 0)
 		return result;
-	server->listener.data = server->sweep.data = server;
+	server->sweep.data = server;
 	uv_timer_init(loop, &server->sweep);
 	uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
-	update_listener(server);
+	update_gates(server);
 	return 0;
 }
 
@@ -131,19 +161,45 @@ size_t server_open(const struct server *server)
 	return server->peers.open;
 }
 
-/*
- * What waits to be accepted is still served, and a request may be on its way to a connection that
- * looks idle: it is read once more before it is closed.
- */
-void server_drain(struct server *server)
+/* Descriptor 0 is kept from others: what is opened next is not to be taken for standard input. */
+static void close_descriptor(int descriptor)
 {
-	struct peers *peers = &server->peers;
+	int nothing = descriptor == STDIN_FILENO ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
+
+	if (nothing < 0 || dup2(nothing, descriptor) < 0)
+		close(descriptor);
+	if (nothing >= 0)
+		close(nothing);
+}
+
+/* Nobody comes any more: also what waits in the queue of a socket that no process has open any more is refused. */
+static void close_gates(struct server *server)
+{
+	if (server->accepting)
+		watch_gates(server, false);
+	for (size_t i = 0; i < server->count; i++) {
+		uv_close((uv_handle_t *)&server->gates[i].poll, NULL);
+		close_descriptor(server->gates[i].descriptor);
+		server->gates[i].descriptor = -1;
+	}
+	server->count = 0;
+}
+
+static void accept_rest(struct server *server)
+{
+	const struct peers *peers = &server->peers;
+
+	for (size_t i = 0; i < server->count; i++)
+		while (
+		    peers->open < peers->settings->max_connections && accept_one(&server->gates[i]))
+			;
+}
+
+/* A request may be on its way to a connection that looks idle: it is read once more before it is closed. */
+static void close_idle(struct peers *peers)
+{
 	struct list idle;
 
-	while (peers->open < peers->settings->max_connections && accept_one(server))
-		;
-	peers->draining = true;
-	update_listener(server);
 	list_init(&idle);
 	while (!list_empty(&peers->in[PEER_IDLE])) {
 		struct list *node = peers->in[PEER_IDLE].next;
@@ -154,9 +210,21 @@ void server_drain(struct server *server)
 		struct peer *peer = list_entry(idle.next, struct peer, node);
 
 		peer_receive(peer);
-		if (peer->state == PEER_IDLE)
+		if (peer->state == PEER_IDLE && peer->asked)
 			peer_close(peer, "draining");
+		else if (peer->state == PEER_IDLE) {
+			list_remove(&peer->node);
+			list_append(&peers->in[PEER_IDLE], &peer->node);
+		}
 	}
+}
+
+void server_drain(struct server *server)
+{
+	accept_rest(server);
+	server->peers.draining = true;
+	close_gates(server);
+	close_idle(&server->peers);
 }
 
 void server_stop(struct server *server)
@@ -164,7 +232,7 @@ void server_stop(struct server *server)
 	struct peers *peers = &server->peers;
 
 	peers->draining = true;
-	uv_close((uv_handle_t *)&server->listener, NULL);
+	close_gates(server);
 	uv_close((uv_handle_t *)&server->sweep, NULL);
 	for (int state = 0; state < PEER_CLOSED; state++)
 		while (!list_empty(&peers->in[state]))

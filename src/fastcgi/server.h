@@ -3,31 +3,44 @@
 #ifndef FASTCGI_SERVER_H
 #define FASTCGI_SERVER_H
 
+#include "fastcgi/listener.h"
 #include "fastcgi/peer.h"
+
+struct server;
+
+/* One listening socket on the loop; descriptor is -1 once it is closed. */
+struct server_gate {
+	uv_poll_t poll;
+	struct server *server;
+	int descriptor;
+};
 
 /* Owned by the worker; fields are the server's own. */
 struct server {
 	struct peers peers;
-	uv_poll_t listener;
+	struct server_gate gates[LISTENERS_MAX];
+	size_t count; /* of gates */
 	uv_timer_t sweep;
-	int descriptor;
 	bool accepting;
 };
 
 /*
- * Starts serving on a listening descriptor, which stays the caller's. The settings and the loop
- * must outlive the server. Returns 0 or libuv's error.
+ * Starts serving on the listening descriptors, which are the server's from now on. The settings and the loop must
+ * outlive the server. Returns 0 or libuv's error.
  */
 int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
-    int descriptor, const struct handler *handler);
+    const struct listeners *listeners, const struct handler *handler);
 
 /* How many connections are open. */
 size_t server_open(const struct server *server);
 
-/* Stops accepting, closes idle connections, and closes each other one after its reply. */
+/*
+ * Takes what waits to be accepted, closes the listening descriptors, then the idle connections, and each other one after
+ * its reply. A connection that has never asked has half a second to begin.
+ */
 void server_drain(struct server *server);
 
-/* Closes the listener and every connection at once; what it holds is freed as the loop runs on. */
+/* Closes the listening descriptors and every connection at once; what it holds is freed as the loop runs on. */
 void server_stop(struct server *server);
 
 /* Frees the server's storage once the loop has closed its handles. */

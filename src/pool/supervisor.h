@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Starts the workers, replaces one that dies with growing delay, drains them. */
+/* Keeps a pool: waits for signals, and says what each means. */
 #ifndef POOL_SUPERVISOR_H
 #define POOL_SUPERVISOR_H
 
+#include "fastcgi/listener.h"
+#include "pool/generation.h"
 #include "settings.h"
 
 /*
- * Keeps settings->workers workers on a listening descriptor, which stays the caller's, until a
- * signal: SIGTERM and SIGQUIT drain, a second one or SIGINT ends at once. Returns the exit code
- * of the process: 0, or 1 with the reason in the log. In a worker's process it does not return.
+ * Blocks the signals that the supervisor acts on, so that one that comes early waits for supervisor_run instead of
+ * ending the process.
  */
-int supervisor_run(const struct settings *settings, int descriptor);
+void supervisor_hold_signals(void);
+
+/*
+ * Keeps settings->workers workers on the listeners until a signal: SIGTERM and SIGQUIT drain, a second one or SIGINT
+ * ends at once, SIGHUP loads the settings anew, which then stand in *settings. The caller frees the settings; the
+ * listeners are closed and their files removed. Returns the exit code of the process: 0, or 1 with the reason in the
+ * log. In a worker's process it does not return.
+ */
+int supervisor_run(
+    struct settings *settings, struct listeners *listeners, const struct invocation *invocation);
 
 #endif

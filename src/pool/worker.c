@@ -10,15 +10,17 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SIGNALS = 3 };
+enum { SIGNALS = 6 };
 
-static const int signals[SIGNALS] = {SIGTERM, SIGQUIT, SIGINT};
+static const int signals[SIGNALS] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
 struct worker {
 	const struct settings *settings;
+	struct scoreboard_slot *slot; /* NULL: it has no supervisor */
 	uv_loop_t loop;
 	uv_signal_t signals[SIGNALS];
 	uv_timer_t limit; /* of the drain */
@@ -55,26 +57,41 @@ static void on_limit(uv_timer_t *timer)
 	stop(worker);
 }
 
+/* The server's sweep makes the loop turn four times a second at least. */
 static void on_turn(uv_check_t *turn)
 {
 	struct worker *worker = turn->data;
 
+	if (worker->slot)
+		scoreboard_beat(worker->slot, (int64_t)uv_now(&worker->loop));
 	if (worker->draining && server_open(&worker->server) == 0)
 		stop(worker);
 }
 
+static void drain(struct worker *worker)
+{
+	log_info("draining %zu connections", server_open(&worker->server));
+	worker->draining = true;
+	if (worker->slot)
+		atomic_store(&worker->slot->draining, true);
+	server_drain(&worker->server);
+	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
+}
+
+/* What is the supervisor's to do is no end of a worker that hears of it, as the whole group may. */
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct worker *worker = handle->data;
 
-	if (worker->draining || number == SIGINT) {
+	if (number == SIGHUP || number == SIGUSR1 || number == SIGUSR2) {
+		if (!worker->slot)
+			log_info("%s: nothing is done: a worker without a supervisor is started "
+				 "anew instead",
+			    strsignal(number));
+	} else if (number == SIGINT || (worker->draining && !worker->slot))
 		stop(worker);
-		return;
-	}
-	log_info("draining %zu connections", server_open(&worker->server));
-	worker->draining = true;
-	server_drain(&worker->server);
-	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
+	else if (!worker->draining)
+		drain(worker);
 }
 
 /* Only now may they arrive: the supervisor, or whoever started us, may have blocked them. */
@@ -103,7 +120,7 @@ static void raise_descriptor_limit(void)
 		log_warning("raising the limit of open descriptors: refused");
 }
 
-static bool start(struct worker *worker, int descriptor)
+static bool start(struct worker *worker, const struct listeners *listeners)
 {
 	const struct settings *settings = worker->settings;
 	struct handler handler;
@@ -121,7 +138,7 @@ static bool start(struct worker *worker, int descriptor)
 	uv_check_start(&worker->turn, on_turn);
 	watch_signals(worker);
 	handler = exchange_handler(&worker->exchanges, peer_reply);
-	return server_start(&worker->server, &worker->loop, settings, descriptor, &handler) == 0;
+	return server_start(&worker->server, &worker->loop, settings, listeners, &handler) == 0;
 }
 
 static void free_worker(struct worker *worker)
@@ -134,7 +151,8 @@ static void free_worker(struct worker *worker)
 	free(worker);
 }
 
-int worker_run(const struct settings *settings, int descriptor)
+int worker_run(const struct settings *settings, const struct listeners *listeners,
+    struct scoreboard_slot *slot)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	bool connecting;
@@ -146,11 +164,13 @@ int worker_run(const struct settings *settings, int descriptor)
 		return 1;
 	}
 	worker->settings = settings;
-	if (!start(worker, descriptor)) {
-		log_error(
-		    "starting a worker: no memory, or descriptor %d is no socket", descriptor);
+	worker->slot = slot;
+	if (!start(worker, listeners)) {
+		log_error("starting a worker: no memory, or what it is to listen on is no socket");
 		_exit(1);
 	}
+	if (slot)
+		atomic_store(&slot->ready, true);
 	log_info("a worker is serving");
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	connecting = uv_run(&worker->loop, UV_RUN_NOWAIT);

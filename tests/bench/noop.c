@@ -62,12 +62,13 @@ int main(int argc, char **argv)
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE] = "a mistake in the usage", *answer;
 	const char *size = getenv("NOOP_BODY_SIZE");
-	int body = size ? atoi(size) : 357, descriptor;
+	int body = size ? atoi(size) : 357;
+	struct listeners listeners;
 	uv_signal_t term;
 	uv_prepare_t turn;
 
 	if (settings_load(&settings, argc, argv, error) != SETTINGS_RUN ||
-	    (descriptor = listener_open(&settings, error, sizeof(error))) < 0) {
+	    !listener_open(&listeners, &settings, error, sizeof(error))) {
 		fprintf(stderr, "noop: %s\n", error);
 		return 1;
 	}
@@ -83,6 +84,6 @@ int main(int argc, char **argv)
 	uv_signal_start(&term, on_signal, SIGTERM);
 	uv_prepare_init(uv_default_loop(), &turn);
 	uv_prepare_start(&turn, on_turn);
-	server_start(&server, uv_default_loop(), &settings, descriptor, &handler);
+	server_start(&server, uv_default_loop(), &settings, &listeners, &handler);
 	return uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 }

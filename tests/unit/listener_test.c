@@ -25,16 +25,29 @@ static void make_directory(void)
 
 static void remove_directory(void)
 {
+	char lock[sizeof(path) + 5];
+
+	snprintf(lock, sizeof(lock), "%s.lock", path);
+	unlink(lock);
 	unlink(path);
 	rmdir(directory);
 }
 
 TestSuite(listener, .init = make_directory, .fini = remove_directory);
 
+static struct listeners listeners;
+
+static int open_it(void)
+{
+	return listener_open(&listeners, &settings, error, sizeof(error))
+		   ? listeners.all[0].descriptor
+		   : -1;
+}
+
 static int open_at(const char *text)
 {
 	snprintf(listen_text, sizeof(listen_text), "%s", text);
-	return listener_open(&settings, error, sizeof(error));
+	return open_it();
 }
 
 static struct stat status(void)
@@ -70,13 +83,12 @@ Test(listener, names_an_address_that_is_none)
 
 Test(listener, gives_a_unix_socket_its_mode_and_removes_it)
 {
-	int descriptor = listener_open(&settings, error, sizeof(error));
+	int descriptor = open_it();
 
 	cr_assert(listener_is(descriptor), "%s", error);
 	cr_assert_eq(status().st_mode & 07777, 0640);
-	listener_remove(&settings);
+	listener_end(&listeners);
 	cr_assert_eq(access(path, F_OK), -1);
-	close(descriptor);
 }
 
 Test(listener, gives_a_unix_socket_its_group)
@@ -89,7 +101,7 @@ Test(listener, gives_a_unix_socket_its_group)
 	if (geteuid() != 0 || !group)
 		cr_skip_test("only root may give it to any group");
 	settings.listen_group = group->gr_name;
-	descriptor = listener_open(&settings, error, sizeof(error));
+	descriptor = open_it();
 	cr_assert(listener_is(descriptor), "%s", error);
 	cr_assert_eq(status().st_gid, group->gr_gid);
 	close(descriptor);
@@ -98,27 +110,44 @@ Test(listener, gives_a_unix_socket_its_group)
 Test(listener, leaves_nothing_behind_where_there_is_no_such_group)
 {
 	settings.listen_group = "no-such-group";
-	cr_assert_eq(listener_open(&settings, error, sizeof(error)), -1);
+	cr_assert_eq(open_it(), -1);
 	cr_assert_not_null(strstr(error, "no-such-group"), "%s", error);
 	cr_assert_eq(access(path, F_OK), -1);
 }
 
 Test(listener, replaces_a_left_over_socket_but_none_in_use)
 {
-	int first = listener_open(&settings, error, sizeof(error)), second;
+	int first = open_it(), second;
 
-	cr_assert_eq(listener_open(&settings, error, sizeof(error)), -1);
+	cr_assert_eq(open_it(), -1);
 	cr_assert_not_null(strstr(error, "Address already in use"), "%s", error);
 	close(first);
-	second = listener_open(&settings, error, sizeof(error));
+	second = open_it();
 	cr_assert(listener_is(second), "%s", error);
 	close(second);
+}
+
+Test(listener, removes_no_file_that_another_has_made)
+{
+	struct listeners first;
+
+	open_it();
+	first = listeners;
+	cr_assert_eq(listener_look(&first), SOCKET_FILE_OURS);
+	unlink(path);
+	cr_assert_eq(listener_look(&first), SOCKET_FILE_GONE);
+	open_it();
+	cr_assert_eq(listener_look(&first), SOCKET_FILE_ANOTHERS);
+	listener_end(&first);
+	cr_assert_eq(access(path, F_OK), 0);
+	listener_end(&listeners);
+	cr_assert_eq(access(path, F_OK), -1);
 }
 
 Test(listener, replaces_no_file)
 {
 	close(open(path, O_CREAT | O_WRONLY, 0600));
-	cr_assert_eq(listener_open(&settings, error, sizeof(error)), -1);
+	cr_assert_eq(open_it(), -1);
 	cr_assert(S_ISREG(status().st_mode));
 }
 

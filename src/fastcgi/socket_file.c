@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* The file of a unix socket: made, looked after and removed as long as it is ours. */
+#include "fastcgi/socket_file.h"
+
+#include "base/clock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, LOCK_WAIT_MS = 2000 };
+
+/* Whoever holds the lock may be stopped: it is not waited for without end. */
+static bool wait_for_lock(int descriptor)
+{
+	struct timespec pause = {.tv_nsec = 10000000};
+	int64_t limit = clock_ms() + LOCK_WAIT_MS;
+
+	while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+		if ((errno != EWOULDBLOCK && errno != EINTR) || clock_ms() > limit)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+/* Locks PATH.lock and returns its descriptor, whose close is the unlock; -1 with errno set. */
+static int lock(const char *path)
+{
+	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
+	int descriptor;
+
+	snprintf(name, sizeof(name), "%s.lock", path);
+	descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (descriptor < 0 || wait_for_lock(descriptor))
+		return descriptor;
+	close(descriptor);
+	errno = EADDRINUSE;
+	return -1;
+}
+
+/* True where path is free, or was a unix socket that nobody answers on and is now removed. */
+static bool clear_left_over(const char *path, const struct sockaddr_un *address)
+{
+	struct stat status;
+	int probe, refused;
+
+	if (lstat(path, &status) != 0)
+		return errno == ENOENT;
+	errno = EADDRINUSE;
+	if (!S_ISSOCK(status.st_mode))
+		return false;
+	probe = socket(AF_UNIX, SOCKET_FLAGS, 0);
+	if (probe < 0)
+		return false;
+	refused = connect(probe, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
+		  errno == ECONNREFUSED;
+	close(probe);
+	errno = EADDRINUSE;
+	return refused && unlink(path) == 0;
+}
+
+static bool set_group(const char *path, const char *name)
+{
+	const struct group *group;
+
+	if (!*name)
+		return true;
+	errno = 0;
+	group = getgrnam(name);
+	if (!group) {
+		errno = errno ? errno : EINVAL;
+		return false;
+	}
+	return chown(path, (uid_t)-1, group->gr_gid) == 0;
+}
+
+/* Makes the file, which nobody else may use yet, and notes which it is. */
+static bool bind_private(
+    struct socket_file *file, int descriptor, const struct sockaddr_un *address)
+{
+	mode_t before = umask(0177);
+	int result = bind(descriptor, (const struct sockaddr *)address, sizeof(*address));
+	struct stat status;
+
+	umask(before);
+	if (result != 0 || lstat(address->sun_path, &status) != 0)
+		return false;
+	strcpy(file->path, address->sun_path);
+	file->device = status.st_dev;
+	file->inode = status.st_ino;
+	return true;
+}
+
+/* All but the lock; says in *doing and *what what failed, with errno set. */
+static int make(struct socket_file *file, const struct sockaddr_un *address,
+    const struct settings *settings, const char **doing, const char **what)
+{
+	int descriptor;
+
+	if (!clear_left_over(address->sun_path, address))
+		return -1;
+	*doing = "binding the unix socket";
+	descriptor = socket(AF_UNIX, SOCKET_FLAGS, 0);
+	if (descriptor < 0 || !bind_private(file, descriptor, address))
+		return descriptor < 0 ? -1 : (close(descriptor), -1);
+	*doing = "giving the unix socket to the group";
+	*what = settings->listen_group;
+	if (set_group(file->path, settings->listen_group)) {
+		*doing = "listening on the unix socket";
+		*what = file->path;
+		if (chmod(file->path, settings->listen_mode) == 0 &&
+		    listen(descriptor, settings->listen_backlog) == 0)
+			return descriptor;
+	}
+	unlink(file->path);
+	close(descriptor);
+	return -1;
+}
+
+int socket_file_open(struct socket_file *file, const char *path, const struct settings *settings,
+    char *error, size_t size)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *doing = "listening on the unix socket", *what = path;
+	int locked = -1, descriptor = -1;
+
+	*file = (struct socket_file){0};
+	errno = ENAMETOOLONG;
+	if (*path && strlen(path) < sizeof(address.sun_path)) {
+		strcpy(address.sun_path, path);
+		locked = lock(path);
+	}
+	if (locked >= 0)
+		descriptor = make(file, &address, settings, &doing, &what);
+	if (descriptor < 0) {
+		snprintf(error, size, "%s %s: %s", doing, what, strerror(errno));
+		*file = (struct socket_file){0};
+	}
+	if (locked >= 0)
+		close(locked);
+	return descriptor;
+}
+
+enum socket_file_state socket_file_look(const struct socket_file *file)
+{
+	struct stat status;
+
+	if (!*file->path)
+		return SOCKET_FILE_OURS;
+	if (lstat(file->path, &status) != 0)
+		return errno == ENOENT ? SOCKET_FILE_GONE : SOCKET_FILE_ANOTHERS;
+	return status.st_dev == file->device && status.st_ino == file->inode ? SOCKET_FILE_OURS
+									     : SOCKET_FILE_ANOTHERS;
+}
+
+void socket_file_remove(struct socket_file *file)
+{
+	int locked = *file->path ? lock(file->path) : -1;
+
+	if (*file->path && socket_file_look(file) == SOCKET_FILE_OURS)
+		unlink(file->path);
+	if (locked >= 0)
+		close(locked);
+	*file = (struct socket_file){0};
+}

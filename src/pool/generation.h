@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Settings that are judged before anything is started with them. */
+#ifndef POOL_GENERATION_H
+#define POOL_GENERATION_H
+
+#include "settings.h"
+
+#include <stdbool.h>
+
+/* What the program was started with, which a reload reads again. */
+struct invocation {
+	int argc;
+	char **argv;
+};
+
+/*
+ * Can workers be started with these settings at all? False with a sentence in error that tells nothing of a
+ * connection string's text, which may hold a password.
+ */
+bool generation_judge(const struct settings *settings, char error[SETTINGS_ERROR_SIZE]);
+
+/*
+ * Loads the settings anew, from the same arguments, the environment as it was, and the file as it is now, for a pool
+ * that runs with the running ones. NULL with a sentence in error: a fault with its place, a setting that has changed
+ * and is kept until a restart, no memory. The caller frees what is returned with generation_free.
+ */
+struct settings *generation_load(const struct invocation *invocation,
+    const struct settings *running, char error[SETTINGS_ERROR_SIZE]);
+
+/* Frees it; harmless for NULL. */
+void generation_free(struct settings *settings);
+
+#endif

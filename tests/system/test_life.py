@@ -1,0 +1,290 @@
+# SPDX-License-Identifier: MIT
+"""The life of processes and sockets: drains, reloads, a worker that hangs, a socket that vanishes lose no request."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+
+import fastcgi
+import openloop
+import sample
+import servers
+from openloop import Busy, OpenLoop, figure
+from sample import ADMIN, URI
+
+BUSY = pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
+
+
+def status(workers):
+    return fastcgi.ask(workers.socket, URI, ADMIN).status
+
+
+def said(workers, text):
+    servers.wait_until(lambda: text in workers.log(), "the log to say: " + text)
+
+
+def configured(start_workers, database, directory, **settings):
+    """Workers with a file of settings, to be written anew; it is removed with them."""
+    path = directory / ("%d.conf" % time.monotonic_ns())
+    path.write_text("workers = 2\n")
+    path.chmod(0o644)
+    workers = start_workers(database, workers=2, environment={"EVENT_MATCHER_CONFIG": str(path)}, **settings)
+    workers.file = path
+    return workers
+
+
+def test_a_signal_to_the_whole_group_is_a_drain(start_workers, own):
+    openloop.slow_down(own, 0.3)
+    workers = start_workers(own, workers=2, prefix=["setsid"])
+    pending = [fastcgi.Connection(workers.socket) for _ in range(100)]
+    for connection in pending:
+        connection.send(sample.request())
+    assert os.getpgid(workers.pid) == workers.pid
+    os.killpg(workers.pid, signal.SIGTERM)
+    statuses = [connection.reply().status for connection in pending]
+    figure("in flight at SIGTERM to the group, cut off", statuses.count(0), 0)
+    assert statuses == [200] * 100 and workers.process.wait(60) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_worker_of_a_pool_outlives_a_signal_that_is_the_supervisors(start_workers, alone, number):
+    workers = start_workers(alone)
+    before = workers.worker_pids()
+    os.kill(before[0], number)
+    assert status(workers) == 200 and workers.worker_pids() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_worker_alone_outlives_signals_too(program, directory, alone, number):
+    path = str(directory / ("lone%d.sock" % number))
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path)
+        os.chmod(path, 0o666)
+        listening.listen(5)
+        process = servers.Process([program, "--database=" + alone.dsn], directory, "lone%d" % number, stdin=listening)
+    process.wait_ready(lambda: "is serving" in process.log(), "the worker")
+    process.process.send_signal(number)
+    said(process, "nothing is done")
+    assert fastcgi.ask(path, URI, ADMIN).status == 200 and process.stop() == 0
+
+
+def test_signals_that_come_before_anything_else_end_nothing(program, directory, alone):
+    """Stopped at its first instruction, it has them pending when it goes on: as early as a signal can be."""
+    path = str(directory / "early.sock")
+    script = "import os, signal, sys; signal.pthread_sigmask(signal.SIG_BLOCK, {1, 10, 12}); [os.kill(os.getpid(), n) for n in (1, 10)];" \
+             "os.execv(sys.argv[1], sys.argv[1:])"
+    process = servers.Process(["/usr/bin/python3", "-c", script, program, "--listen=unix:" + path, "--database=" + alone.dsn,
+                               "--workers=1"], directory, "early")
+    process.wait_ready(lambda: "generation 2 serves" in process.log(), "the reload that was asked for early")
+    assert fastcgi.ask(path, URI, ADMIN).status == 200 and process.stop() == 0
+
+
+def test_a_fork_that_fails_is_tried_again_with_growing_delay(program, tmp_path):
+    """A preloaded fork that fails as that of a user with too many processes."""
+    (tmp_path / "fork.c").write_text("#include <errno.h>\n#include <sys/types.h>\nint fork(void) { errno = EAGAIN; return -1; }\n")
+    library = servers.make_directory() / "fork.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "fork.c"], check=True)
+    library.chmod(0o755)
+    directory = library.parent
+    process = servers.Process([program, "--listen=unix:%s/x.sock" % directory, "--workers=1"], directory, "forkless",
+                              {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    process.wait_ready(lambda: process.log().count("starting a worker") >= 4, "four tries")
+    times = [line[11:23] for line in process.log().splitlines() if "starting a worker" in line]
+    seconds = [int(t[:2]) * 3600 + int(t[3:5]) * 60 + float(t[6:]) for t in times]
+    gaps = [(after - before) % 86400 for before, after in zip(seconds, seconds[1:])]
+    assert process.stop() == 0
+    shutil.rmtree(directory)
+    figure("delays after forks that fail, s", gaps, "growing")
+    assert gaps[1] >= 0.09 and gaps[2] >= 0.19
+
+
+def stop_one(workers):
+    victim = workers.worker_pids()[0]
+    os.kill(victim, signal.SIGSTOP)
+    return victim, time.monotonic()
+
+
+def test_a_worker_that_hangs_is_replaced(start_workers, alone):
+    workers = start_workers(alone, workers=2, watchdog_timeout="2s")
+    victim, stopped = stop_one(workers)
+    servers.wait_until(lambda: victim not in workers.worker_pids() and len(workers.worker_pids()) == 2, "its successor")
+    took = time.monotonic() - stopped
+    figure("a stopped worker is replaced after, s", round(took, 2), 3)
+    assert 1.5 < took < 3 + 3 and "gave no sign of life" in workers.log()
+    assert [status(workers) for _ in range(20)] == [200] * 20
+
+
+def test_a_supervisor_that_was_stopped_itself_kills_nobody(start_workers, alone):
+    workers = start_workers(alone, workers=2, watchdog_timeout="1s")
+    before = workers.worker_pids()
+    everybody = [workers.pid, *before]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(2)  # the time is the subject: longer than watchdog_timeout
+    os.kill(workers.pid, signal.SIGCONT)
+    time.sleep(0.3)  # the supervisor looks first
+    for pid in before:
+        os.kill(pid, signal.SIGCONT)
+    assert [status(workers) for _ in range(20)] == [200] * 20
+    assert workers.worker_pids() == before and "sign of life" not in workers.log()
+
+
+def generation(workers):
+    return max(map(int, re.findall(r"generation (\d+) serves", workers.log())), default=1)
+
+
+def reload(workers):
+    before = generation(workers)
+    workers.process.send_signal(signal.SIGHUP)
+    servers.wait_until(lambda: generation(workers) > before, "the new generation")
+
+
+def test_a_reload_takes_new_settings_with_new_workers(start_workers, alone, directory):
+    workers = configured(start_workers, alone, directory)
+    old = workers.worker_pids()
+    workers.file.write_text("base_path = /other\nworkers = 2\n")
+    reload(workers)
+    servers.wait_until(lambda: not set(old) & set(workers.worker_pids()), "the old workers to end")
+    assert status(workers) == 404 and fastcgi.ask(workers.socket, URI.replace("/api/v3", "/other"), ADMIN).status == 200
+    assert len(workers.worker_pids()) == 2
+
+
+@BUSY
+def test_reloads_in_a_row_lose_no_request(start_workers, start_nginx, own, busy):
+    openloop.slow_down(own)
+    workers = start_workers(own, workers=2)
+    nginx = start_nginx(workers.socket)
+    expected = openloop.bodies(workers.socket)
+    with Busy(busy):
+        load = OpenLoop(nginx.socket, expected)
+        load.wait_for(100)
+        for number in range(20):
+            workers.process.send_signal(signal.SIGHUP)
+            time.sleep(number % 6 * 0.005)  # the times between the signals are the subject: 0 to 25 ms
+        servers.wait_until(lambda: generation(workers) > 1, "a new generation")
+        load.wait_for(400)
+        servers.wait_until(lambda: len(workers.worker_pids()) == 2, "one generation")
+        load.wait_for(100)
+        answers = load.stop()
+    figure("20 reloads, %d requests, failed" % len(answers), len(load.failed()), 0)
+    assert load.failed() == [] and "goes on as it was" not in workers.log()
+
+
+@pytest.mark.parametrize("text, error", [("workers = 2\nnonsense = 1\n", ':2: unknown setting "nonsense"'),
+                                         ("# x\n\nrequest_timeout = 5\n", ":3: request_timeout is to be a duration"),
+                                         ("listen_mode = 0600\nlisten_backlog = 5\n", "kept until a restart, and changed: listen_mode, listen_backlog"),
+                                         ("schema =\n", "schema is empty")])
+def test_a_reload_with_a_fault_in_the_settings_leaves_all_as_it_was(start_workers, alone, directory, text, error):
+    workers = configured(start_workers, alone, directory)
+    before = workers.worker_pids()
+    workers.file.write_text(text)
+    workers.process.send_signal(signal.SIGHUP)
+    said(workers, "reload: ")
+    lines = [line for line in workers.log().splitlines() if "reload: " in line]
+    assert len(lines) == 1 and error in lines[0] and lines[0].endswith("the pool goes on as it was")
+    assert (str(workers.file) in lines[0]) == error.startswith(":")
+    assert status(workers) == 200 and workers.worker_pids() == before
+
+
+def test_a_connection_string_with_a_fault_is_refused_at_a_reload_and_not_told(program, alone, directory):
+    path = directory / "strings.conf"
+    path.write_text("listen = unix:%s\ndatabase = %s\nworkers = 1\n" % (directory / "strings.sock", alone.dsn))
+    path.chmod(0o644)
+    pool = servers.Process([program, "--config=%s" % path], directory, "strings")
+    pool.wait_ready(lambda: "is serving" in pool.log(), "the pool")
+    path.write_text(path.read_text().replace(alone.dsn, "password=two secretwords"))
+    pool.process.send_signal(signal.SIGHUP)
+    said(pool, "the pool goes on as it was")
+    assert "secretword" not in pool.log() and fastcgi.ask(str(directory / "strings.sock"), URI, ADMIN).status == 200
+    assert pool.stop() == 0
+
+
+def test_a_reload_whose_workers_cannot_start_leaves_all_as_it_was(start_workers, alone, directory):
+    workers = configured(start_workers, alone, directory)
+    before = workers.worker_pids()
+    workers.file.write_text("workers = 2\nmax_connections = 1000000\nmax_requests = 65536\n")
+    limit = int(pathlib.Path("/proc/%d/statm" % workers.pid).read_text().split()[0]) * os.sysconf("SC_PAGESIZE") + (8 << 20)
+    subprocess.run(["prlimit", "--pid=%d" % workers.pid, "--as=%d" % limit], check=True,
+                   **servers.unprivileged())
+    workers.process.send_signal(signal.SIGHUP)
+    said(workers, "a new worker did not start; the pool goes on as it was")
+    assert status(workers) == 200 and set(before) <= set(workers.worker_pids())
+
+
+def test_a_socket_that_vanished_is_made_anew(start_workers, alone):
+    workers = start_workers(alone, listen_mode="0640")
+    with fastcgi.Connection(workers.socket) as kept:
+        assert kept.ask(URI, ADMIN).status == 200
+        os.unlink(workers.socket)
+        removed = time.monotonic()
+        servers.wait_until(lambda: os.path.exists(workers.socket) and servers.connects(workers.socket), "the socket to be there again")
+        figure("a socket's file that vanished is back after, s", round(time.monotonic() - removed, 2), 1.5)
+        assert kept.is_closed()
+    said(workers, "is made anew")
+    assert status(workers) == 200 and oct(os.stat(workers.socket).st_mode)[-3:] == "640"
+    assert workers.stop() == 0 and not os.path.exists(workers.socket)
+
+
+def test_a_pool_leaves_the_socket_of_another_alone(start_workers, alone):
+    first = start_workers(alone)
+    os.kill(first.pid, signal.SIGSTOP)  # it is not to make its own anew first
+    os.unlink(first.socket)
+    second = start_workers(alone, socket=first.socket)
+    os.kill(first.pid, signal.SIGCONT)
+    said(first, "another's now")
+    assert first.stop() == 0
+    assert status(second) == 200
+
+
+def test_of_starts_at_once_on_one_path_one_serves(program, alone, directory):
+    """A left-over socket lies there, so each start finds it, removes it and binds."""
+    path = directory / "contended.sock"
+    for attempt in range(5):
+        with socket.socket(socket.AF_UNIX) as left_over:
+            path.unlink(missing_ok=True)
+            left_over.bind(str(path))
+        own = servers.unprivileged()
+        os.chown(path, own.get("user", -1), own.get("group", -1))
+        pools = [servers.Process([program, "--listen=unix:%s" % path, "--workers=1", "--database=" + alone.dsn], directory,
+                                 "contended%d_%d" % (attempt, n)) for n in range(6)]
+        servers.wait_until(lambda: sum(pool.process.poll() is None for pool in pools) == 1, "all but one to be refused")
+        winner, = [pool for pool in pools if pool.process.poll() is None]
+        assert {pool.process.returncode for pool in pools if pool is not winner} == {1}
+        servers.wait_until(lambda: servers.connects(str(path)), "the one to serve")
+        assert winner.stop() == 0 and not path.exists()
+
+
+def test_a_drain_on_tcp_refuses_at_once_and_serves_who_is_there(program, alone, directory):
+    port = servers.free_port()
+    pool = servers.Process([program, "--listen=127.0.0.1:%d" % port, "--workers=2", "--database=" + alone.dsn], directory, "tcp%d" % port)
+    pool.wait_ready(lambda: servers.connects(("127.0.0.1", port)), "the pool")
+    with socket.create_connection(("127.0.0.1", port), 60) as slow:
+        data = sample.request()
+        slow.sendall(data[:-8])
+        servers.wait_until(lambda: served(port) == 200, "the slow one to have been accepted")
+        pool.process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        servers.wait_until(lambda: refused(port), "a new connection to be refused")
+        figure("a new TCP connection is refused after SIGTERM, s", round(time.monotonic() - started, 3), 0.5)
+        slow.sendall(data[-8:])
+        assert b"Status: 200" in slow.recv(65536)
+    assert pool.process.wait(60) == 0
+
+
+def served(port):
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        connection.sendall(sample.request(flags=0))
+        data = b"".join(iter(lambda: connection.recv(65536), b""))
+    return int(data.split(b"Status: ")[1].split()[0])
+
+
+def refused(port):
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
