@@ -29,7 +29,7 @@ static const struct statement *const statements[] = {
 struct layout {
 	const char *name, *releases;
 	struct template_variable variables[4];
-	const char *common[8];
+	const char *common[7];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -44,7 +44,7 @@ struct layout {
 #define COMMON(rights)                                                                             \
 	{                                                                                          \
 		statement_tenants, statement_unknown_columns, statement_not_tables,                \
-		    statement_session_lookup, statement_caller, statement_policy, rights           \
+		    statement_caller, statement_policy, rights                                     \
 	}
 
 static const struct layout layouts[] = {
@@ -104,13 +104,23 @@ static const char *const *common_statements(const void *facts)
 	return layout_of(facts)->common + (facts_of(facts)->tenants ? 0 : 1);
 }
 
+static const char *common_settings(const void *facts)
+{
+	(void)facts;
+	return statement_session_lookup;
+}
+
 static const char *const *slow_statements(const void *facts)
 {
-	static const char *const indexed[] = {
-	    statement_session_lookup, statement_access_token, NULL};
-	static const char *const scanned[] = {statement_session_scan, statement_access_token, NULL};
+	static const char *const texts[] = {statement_access_token, NULL};
 
-	return facts_of(facts)->token_index ? indexed : scanned;
+	(void)facts;
+	return texts;
+}
+
+static const char *slow_settings(const void *facts)
+{
+	return facts_of(facts)->token_index ? statement_session_lookup : statement_session_scan;
 }
 
 static const char *common_warning(const void *facts)
@@ -159,8 +169,9 @@ const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .requirements = statement_requirements,
     .facts = statement_facts,
     .in_flight = 2,
-    .most_delay = 350, /* fewer than three tries a second, and soon back */
+    .most_delay = 420, /* with the eager ones before, no more than thirty in ten seconds */
     .read_facts = read_facts,
+    .settings = common_settings,
     .statements = common_statements,
     .variables = variables,
     .describe = describe,
@@ -180,6 +191,7 @@ const struct session_kind catalogue_slow = {.name = "PostgreSQL connection for a
     .in_flight = 1,
     .most_delay = 3200,
     .read_facts = read_facts,
+    .settings = slow_settings,
     .statements = slow_statements,
     .variables = variables,
     .describe = describe,

@@ -2,6 +2,8 @@
 /* Many questions, few statements, one Sync; knows no statement by name. */
 #include "postgres/batch.h"
 
+#include "postgres/unnamed.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +43,12 @@ void batch_add(struct batch *batch, struct question *question)
 	}
 }
 
-static bool send_part(
-    struct batch *batch, struct batch_part *part, PGconn *connection, const void *facts)
+static_assert((int)UNNAMED_STATEMENTS == (int)BATCH_STATEMENTS &&
+		  (int)PREPARED_PARAMETERS == (int)STATEMENT_PARAMETERS,
+    "a batch can be asked either way");
+
+static bool send_part(struct batch *batch, struct batch_part *part, PGconn *connection,
+    const void *facts, const struct unnamed *unnamed)
 {
 	const char *values[STATEMENT_PARAMETERS];
 	int lengths[STATEMENT_PARAMETERS], formats[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1};
@@ -56,15 +62,22 @@ static bool send_part(
 		values[i] = lengths[i] ? (const char *)batch->parameters[i].data : NULL;
 	}
 	batch->sent[batch->sent_count++] = part->index;
+	if (unnamed)
+		return unnamed_send(unnamed, part->index, connection, values, lengths, formats);
 	return PQsendQueryPrepared(
 	    connection, part->statement->name, count, values, lengths, formats, 0);
 }
 
-bool batch_send(struct batch *batch, PGconn *connection, const void *facts)
+bool batch_send(
+    struct batch *batch, PGconn *connection, const void *facts, const struct unnamed *unnamed)
 {
 	assert(batch->sent_count == 0);
+	if (unnamed && !unnamed_send_settings(unnamed, connection))
+		return false;
+	batch->ahead = unnamed ? unnamed->settings_count : 0;
 	for (unsigned i = 0; i < BATCH_STATEMENTS; i++)
-		if (batch->parts[i].count && !send_part(batch, &batch->parts[i], connection, facts))
+		if (batch->parts[i].count &&
+		    !send_part(batch, &batch->parts[i], connection, facts, unnamed))
 			return false;
 	return PQpipelineSync(connection);
 }
@@ -103,24 +116,33 @@ static void note_error(struct batch *batch, const PGresult *result)
 	    batch->error, message ? message : "the connection is lost", sizeof(batch->error) - 1);
 }
 
+/* The end of a statement's results. */
+static enum batch_progress end_statement(struct batch *batch)
+{
+	if (batch->ahead) {
+		batch->ahead--;
+		return BATCH_GOES_ON;
+	}
+	return batch->done++ < batch->sent_count ? BATCH_GOES_ON : BATCH_BROKEN;
+}
+
 enum batch_progress batch_take(struct batch *batch, PGresult *result)
 {
-	bool due = batch->done < batch->sent_count;
+	bool due = batch->ahead || batch->done < batch->sent_count;
 	ExecStatusType status = PQresultStatus(result);
+	bool good = status == PGRES_TUPLES_OK;
 
-	if (!result) {
-		batch->done++;
-		return due ? BATCH_GOES_ON : BATCH_BROKEN;
-	}
-	if (status == PGRES_TUPLES_OK && due &&
+	if (!result)
+		return end_statement(batch);
+	if (good && due && !batch->ahead &&
 	    note_rows(&batch->parts[batch->sent[batch->done]], result))
 		return BATCH_GOES_ON; /* the result is the part's, until batch_clear */
-	if (status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_SYNC)
+	if (!good && status != PGRES_PIPELINE_SYNC)
 		note_error(batch, result);
 	PQclear(result);
 	if (status == PGRES_PIPELINE_SYNC)
 		return due ? BATCH_BROKEN : BATCH_COMPLETE;
-	return status != PGRES_TUPLES_OK && due ? BATCH_GOES_ON : BATCH_BROKEN;
+	return due && (!good || batch->ahead) ? BATCH_GOES_ON : BATCH_BROKEN;
 }
 
 bool batch_is_ambiguous(const struct batch *batch, const struct question *question)
@@ -149,7 +171,7 @@ void batch_clear(struct batch *batch)
 		batch->parts[i].rows = NULL;
 		batch->parts[i].count = 0;
 	}
-	batch->count = batch->sent_count = batch->done = 0;
+	batch->count = batch->ahead = batch->sent_count = batch->done = 0;
 	batch->started = 0;
 	*batch->sqlstate = *batch->error = '\0';
 }

@@ -14,6 +14,7 @@ enum { BATCH_MAX = 64, BATCH_STATEMENTS = 5, STATEMENT_PARAMETERS = 6 };
 
 struct batch_part;
 struct question;
+struct unnamed;
 
 /*
  * A prepared statement that is asked about a list of distinct values at once. Each of its rows
@@ -93,6 +94,7 @@ struct batch {
 	    started; /* set by the lane: since when the server works on it; milliseconds of the loop's
 			     clock */
 	struct batch_part parts[BATCH_STATEMENTS];
+	unsigned ahead; /* results of settings that are still to come before the first part's */
 	unsigned sent[BATCH_STATEMENTS], sent_count, done; /* sent[0 .. done) are complete */
 	char sqlstate[6]; /* of the first error; empty: none, or one without */
 	char error[256];  /* its text, for the log; empty: none */
@@ -107,10 +109,12 @@ void batch_add(struct batch *batch, struct question *question);
 
 /*
  * Hands the statements over their distinct values and one Sync to the connection, whose outgoing
- * buffer takes them; facts go to encode. False: the connection is not usable any more, or there
+ * buffer takes them; facts go to encode. They are prepared in its session, or, where unnamed is not
+ * NULL, come from there, behind its settings. False: the connection is not usable any more, or there
  * is no memory.
  */
-bool batch_send(struct batch *batch, PGconn *connection, const void *facts);
+bool batch_send(
+    struct batch *batch, PGconn *connection, const void *facts, const struct unnamed *unnamed);
 
 /* What a result does to its batch. */
 enum batch_progress { BATCH_GOES_ON, BATCH_COMPLETE, BATCH_BROKEN };

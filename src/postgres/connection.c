@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DELAY_FIRST_MS = 50, STEADY_MS = 1000 };
+/*
+ * A fast restart and a recovery take less than EAGER_MS, and clients wait for the end of it: until
+ * then a try comes each EAGER_DELAY_MS.
+ */
+enum { DELAY_FIRST_MS = 50, EAGER_DELAY_MS = 100, EAGER_MS = 600, STEADY_MS = 1000 };
 
 /*
  * libpq looks up names and reads files when it connects, also in PQconnectStart: that must not
@@ -97,10 +101,10 @@ static bool start_polling(struct connection *connection, PGconn *pg)
 	return true;
 }
 
-static void become_ready(struct connection *connection, const struct session *session)
+static void become_ready(struct connection *connection, struct session *session)
 {
 	if (!start_polling(connection, session->pg)) {
-		PQfinish(session->pg);
+		session_close(session);
 		log_error("watching the %s: no memory", connection->kind->name);
 		try_later(connection);
 		return;
@@ -143,7 +147,7 @@ static void on_done_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-static void take_session(struct connection *connection, const struct session *session)
+static void take_session(struct connection *connection, struct session *session)
 {
 	connection->opening = NULL;
 	if (session->pg)
@@ -164,7 +168,7 @@ static void on_done(uv_async_t *done)
 	if (opening->connection)
 		take_session(opening->connection, &opening->session);
 	else
-		PQfinish(opening->session.pg);
+		session_close(&opening->session);
 	uv_close((uv_handle_t *)done, on_done_closed);
 }
 
@@ -182,6 +186,7 @@ static bool start_opening(struct connection *connection)
 	opening->settings = connection->settings;
 	opening->kind = connection->kind;
 	opening->session.resumable = connection->session.resumable;
+	opening->session.shared = connection->session.shared;
 	memcpy(opening->session.facts, connection->session.facts, sizeof(opening->session.facts));
 	if (uv_thread_create(&opening->thread, open_session, opening) != 0) {
 		uv_close((uv_handle_t *)&opening->done, on_done_closed);
@@ -209,11 +214,14 @@ static void on_retry(uv_timer_t *timer)
 
 static void try_later(struct connection *connection)
 {
+	bool eager = uv_now(connection->loop) - connection->changed < EAGER_MS;
+	uint64_t most = eager ? EAGER_DELAY_MS : connection->kind->most_delay;
+
 	set_state(connection, CONNECTION_DOWN);
 	uv_timer_start(&connection->retry, on_retry, connection->delay, 0);
 	connection->delay = connection->delay ? connection->delay * 2 : DELAY_FIRST_MS;
-	if (connection->delay > connection->kind->most_delay)
-		connection->delay = connection->kind->most_delay;
+	if (connection->delay > most)
+		connection->delay = most;
 }
 
 void connection_start(struct connection *connection, uv_loop_t *loop,
@@ -243,7 +251,8 @@ void connection_flush(struct connection *connection)
 bool connection_send(struct connection *connection, struct batch *batch)
 {
 	assert(connection->state == CONNECTION_READY);
-	if (batch_send(batch, connection->session.pg, connection->session.facts))
+	if (batch_send(batch, connection->session.pg, connection->session.facts,
+		connection->session.unnamed))
 		return true;
 	connection_break(connection);
 	return false;
@@ -276,8 +285,7 @@ static void finish(struct connection *connection)
 {
 	uv_close((uv_handle_t *)connection->poll, on_poll_closed);
 	connection->poll = NULL;
-	PQfinish(connection->session.pg);
-	connection->session.pg = NULL;
+	session_close(&connection->session);
 }
 
 void connection_lose(struct connection *connection, enum connection_loss loss, const char *reason)
@@ -289,6 +297,7 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 	log_warning("the %s is lost: %s", connection->kind->name, reason);
 	finish(connection);
 	connection->session.resumable &= loss != CONNECTION_STALE;
+	connection->session.shared |= loss == CONNECTION_SHARED;
 	if (connection->served || now - connection->changed >= STEADY_MS)
 		connection->delay = 0;
 	connection->changed = now;

@@ -18,6 +18,7 @@ enum connection_state {
 /* Why a connection is lost. */
 enum connection_loss {
 	CONNECTION_BROKEN,  /* the server or the network has ended it */
+	CONNECTION_SHARED,  /* what was prepared in its session is gone: a pooler stands between */
 	CONNECTION_STALE,   /* its session is to be made anew */
 	CONNECTION_OVERDUE, /* its answer did not come */
 };

@@ -51,8 +51,8 @@ bool flight_prepare(struct flight *flight, const char *text)
 	statement = prepared_read((const char *)flight->sql.data);
 	if (!*statement.name)
 		return PQsendQueryParams(flight->pg, statement.body, 0, NULL, NULL, NULL, NULL, 0);
-	return PQsendPrepare(
-	    flight->pg, statement.name, statement.body, statement.count, statement.types);
+	return PQsendPrepare(flight->pg, flight->unnamed ? "" : statement.name, statement.body,
+	    statement.count, statement.types);
 }
 
 bool flight_run(struct flight *flight, const char *text)
@@ -85,7 +85,9 @@ bool flight_refuse(struct flight *flight, const char *doing)
 static void blame(struct flight *flight, const char *doing, const PGresult *result)
 {
 	const char *said = PQresultErrorMessage(result);
+	const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+	snprintf(flight->sqlstate, sizeof(flight->sqlstate), "%s", sqlstate ? sqlstate : "");
 	if (*said)
 		snprintf(flight->fault, flight->fault_size, "%s: %s", doing, said);
 	else if (PQstatus(flight->pg) == CONNECTION_BAD)

@@ -15,8 +15,11 @@ struct flight {
 	PGconn *pg;
 	const struct template_variable *variables; /* of the texts */
 	long deadline;                             /* for all of it: milliseconds of flight_now */
+	bool unnamed;                              /* what is prepared gets no name */
 	char *fault;       /* what was being done and why it failed, once something has */
 	size_t fault_size; /* of fault, in bytes */
+	char sqlstate
+	    [6]; /* of the statement that failed; empty: none did, or the server did not say */
 	struct buffer sql; /* of the statement that is being sent */
 };
 

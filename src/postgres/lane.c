@@ -141,17 +141,25 @@ static struct batch *take_oldest(struct lane *lane)
 	return batch;
 }
 
+/* Why the connection is lost by an error. */
+static enum connection_loss loss_of(const struct batch *batch, const struct sqlstate *error)
+{
+	if (strcmp(batch->sqlstate, "26000") == 0)
+		return CONNECTION_SHARED;
+	return error->again == SQLSTATE_ELSEWHERE ? CONNECTION_BROKEN : CONNECTION_STALE;
+}
+
 static void act_on_error(struct lane *lane, struct batch *batch)
 {
 	const struct sqlstate *error = sqlstate_find(batch->sqlstate);
+	enum connection_loss loss;
 
 	log_warning("asking the database %u questions: %s (SQLSTATE %s)", batch->count,
 	    batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
+	loss = loss_of(batch, error);
 	settle_members(lane, batch, error, worth_asking(lane));
 	if (error->reopen)
-		connection_lose(&lane->connection,
-		    error->again == SQLSTATE_ELSEWHERE ? CONNECTION_BROKEN : CONNECTION_STALE,
-		    error->reopen);
+		connection_lose(&lane->connection, loss, error->reopen);
 }
 
 /* What is there twice is nobody's but who has asked about it. */
@@ -285,9 +293,15 @@ static struct batch *free_batch(struct lane *lane)
 	return lane->in_flight_count && lane->in_flight[0] == first ? &lane->batches[1] : first;
 }
 
+/* A pooler may lend another session after each Sync: what comes behind it is not to be on its way then. */
+static unsigned most_in_flight(const struct lane *lane)
+{
+	return lane->connection.session.unnamed ? 1 : lane->connection.kind->in_flight;
+}
+
 static bool may_send(const struct lane *lane)
 {
-	if (!is_ready(lane) || lane->in_flight_count == lane->connection.kind->in_flight ||
+	if (!is_ready(lane) || lane->in_flight_count == most_in_flight(lane) ||
 	    uv_now(lane->loop) < lane->rests_until)
 		return false;
 	if (lane->in_flight_count == 0)

@@ -24,6 +24,7 @@ struct setup {
 	const struct session_kind *kind;
 	struct flight flight;
 	struct template_variable variables[VARIABLES_MAX];
+	bool pooled;       /* the session is a pooler's, and somebody else's next */
 	const char *local; /* "true": what is set is set for one transaction */
 	char statement_timeout[24], lock_timeout[24], backend[24];
 };
@@ -48,6 +49,7 @@ static void list_variables(struct setup *setup)
 static void start_flight(struct setup *setup, bool local)
 {
 	setup->local = local ? "true" : "false";
+	setup->flight.unnamed = local;
 	list_variables(setup);
 }
 
@@ -86,6 +88,14 @@ static bool read_facts(struct setup *setup, const PGresult *rows)
 	return true;
 }
 
+static void append_remark(struct setup *setup, const char *remark)
+{
+	char *remarks = setup->session->remarks;
+	size_t length = strlen(remarks);
+
+	snprintf(remarks + length, SESSION_TEXT_MAX - length, "%s%s", length ? "; " : "", remark);
+}
+
 static bool read_remarks(struct setup *setup, const PGresult *rows)
 {
 	char *remarks = setup->session->remarks;
@@ -94,15 +104,11 @@ static bool read_remarks(struct setup *setup, const PGresult *rows)
 	return true;
 }
 
-/* The session that answers is to be the one that the connection began with. */
+/* Is the session that answers the one that the connection began with? */
 static bool read_backend(struct setup *setup, const PGresult *rows)
 {
-	if (strcmp(PQgetvalue(rows, 0, 0), setup->backend) == 0)
-		return true;
-	snprintf(setup->session->fault, sizeof(setup->session->fault),
-	    "%s: a pooler stands between, which lends other sessions than it is asked for",
-	    setting_up);
-	return false;
+	setup->pooled |= strcmp(PQgetvalue(rows, 0, 0), setup->backend) != 0;
+	return true;
 }
 
 /* Takes the next result, and reads it; false with a fault where that fails. */
@@ -151,19 +157,71 @@ static bool take_statements(struct setup *setup, const char *const *texts)
 	return true;
 }
 
-/* Sets the session up, and prepares what follows from the facts: in one round trip more. */
+/*
+ * Sets the session up, and prepares what follows from the facts: in one round trip more. In a session
+ * that is lent, for this one transaction: it shows that the statements fit the tables.
+ */
 static bool prepare(struct setup *setup)
 {
 	const struct session_kind *kind = setup->kind;
-	const char *const *texts = kind->statements(setup->session->facts);
+	const void *facts = setup->session->facts;
+	const char *const *texts = kind->statements(facts);
 	struct flight *flight = &setup->flight;
 
-	start_flight(setup, false);
-	if (!flight_run(flight, kind->set_up) || !flight_prepare(flight, kind->facts) ||
-	    !send_statements(setup, texts) || !flight_leave(flight))
+	start_flight(setup, setup->pooled);
+	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->settings(facts)) ||
+	    !flight_prepare(flight, kind->facts) || !send_statements(setup, texts) ||
+	    !flight_leave(flight))
 		return flight_refuse(flight, preparing);
-	return take(setup, setting_up, NULL) && take(setup, preparing, NULL) &&
-	       take_statements(setup, texts) && flight_land(flight, preparing);
+	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
+	       take(setup, preparing, NULL) && take_statements(setup, texts) &&
+	       flight_land(flight, preparing);
+}
+
+static const char lent[] =
+    "a pooler stands between: as its sessions are lent to others as well, each batch is one "
+    "transaction that brings its settings and statements along";
+
+/* Keeps one text, with its variables filled in; what is no PREPARE is a setting. */
+static bool keep(struct setup *setup, struct unnamed *unnamed, const char *text)
+{
+	const struct statement *const *set = setup->kind->set;
+	struct buffer *sql = &setup->flight.sql;
+	const char *name;
+	unsigned place = 0;
+	struct prepared statement;
+
+	buffer_clear(sql);
+	if (!template_fill(sql, text, setup->variables, setup->session->pg))
+		return false;
+	statement = prepared_read((const char *)sql->data);
+	name = statement.name;
+	if (!*name)
+		return unnamed_keep_setting(unnamed, sql);
+	while (strcmp(set[place]->name, name) != 0)
+		place++;
+	return unnamed_keep_statement(unnamed, place, sql);
+}
+
+/* What each batch needs in a session that is lent. */
+static bool keep_texts(struct setup *setup)
+{
+	const struct session_kind *kind = setup->kind;
+	const void *facts = setup->session->facts;
+	const char *const *texts = kind->statements(facts);
+	struct unnamed *unnamed = calloc(1, sizeof(*unnamed));
+	bool good;
+
+	setup->session->unnamed = unnamed;
+	good = unnamed && keep(setup, unnamed, kind->set_up) &&
+	       keep(setup, unnamed, kind->settings(facts)) && keep(setup, unnamed, kind->facts);
+	for (; good && *texts; texts++)
+		good = !*prepared_read(*texts).name || keep(setup, unnamed, *texts);
+	if (!good)
+		snprintf(setup->session->fault, SESSION_TEXT_MAX, "%s: no memory", preparing);
+	else
+		append_remark(setup, lent);
+	return good;
 }
 
 /*
@@ -174,20 +232,22 @@ static bool prepare(struct setup *setup)
 static bool resume(struct setup *setup)
 {
 	const struct session_kind *kind = setup->kind;
-	const char *const *texts = kind->statements(setup->session->facts);
+	const void *facts = setup->session->facts;
+	const char *const *texts = kind->statements(facts);
+	const char *settings = kind->settings(facts);
 	struct flight *flight = &setup->flight;
 
 	start_flight(setup, false);
 	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->alone) ||
 	    !flight_run(flight, kind->requirements) || !flight_prepare(flight, kind->facts) ||
-	    !flight_execute(flight, kind->set[0]->name) || !send_statements(setup, texts) ||
-	    !flight_leave(flight))
+	    !flight_execute(flight, kind->set[0]->name) || !flight_run(flight, settings) ||
+	    !send_statements(setup, texts) || !flight_leave(flight))
 		return flight_refuse(flight, setting_up);
 	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
 	       take(setup, checking, read_missing) && take(setup, preparing, NULL) &&
-	       take(setup, asking, read_facts) &&
-	       kind->statements(setup->session->facts) == texts && take_statements(setup, texts) &&
-	       flight_land(flight, preparing);
+	       take(setup, asking, read_facts) && kind->statements(facts) == texts &&
+	       kind->settings(facts) == settings && take(setup, setting_up, NULL) &&
+	       take_statements(setup, texts) && flight_land(flight, preparing);
 }
 
 static bool set_up(struct setup *setup)
@@ -199,7 +259,11 @@ static bool set_up(struct setup *setup)
 	setup->flight.deadline = flight_now() + (long)setup->settings->connect_timeout;
 	if (!PQenterPipelineMode(pg))
 		return flight_refuse(&setup->flight, setting_up);
-	if (setup->session->resumable ? !resume(setup) : !look_around(setup) || !prepare(setup))
+	setup->pooled = setup->session->shared;
+	if (setup->session->resumable && !setup->pooled ? !resume(setup)
+							: !look_around(setup) || !prepare(setup))
+		return false;
+	if (setup->pooled && !keep_texts(setup))
 		return false;
 	return PQsetnonblocking(pg, 1) == 0 || flight_refuse(&setup->flight, setting_up);
 }
@@ -212,6 +276,8 @@ static bool attempt(struct setup *setup)
 	session->pg = connect_to_server(setup->settings, session->fault, sizeof(session->fault));
 	if (session->pg && set_up(setup))
 		return true;
+	session->shared |=
+	    strcmp(setup->flight.sqlstate, "42P05") == 0; /* its name is there already */
 	session_close(session);
 	return false;
 }
@@ -223,6 +289,7 @@ void session_open(
 	bool connected, good;
 
 	session->pg = NULL;
+	session->unnamed = NULL;
 	*session->remarks = *session->fault = '\0';
 	setup.flight.variables = setup.variables;
 	setup.flight.fault = session->fault;
@@ -235,7 +302,7 @@ void session_open(
 		session->resumable = false;
 		good = attempt(&setup);
 	}
-	session->resumable = good;
+	session->resumable = good && !session->unnamed;
 	flight_free(&setup.flight);
 	assert(good || *session->fault);
 }
@@ -243,5 +310,7 @@ void session_open(
 void session_close(struct session *session)
 {
 	PQfinish(session->pg);
+	unnamed_free(session->unnamed);
 	session->pg = NULL;
+	session->unnamed = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "postgres/batch.h"
 #include "postgres/template.h"
+#include "postgres/unnamed.h"
 #include "settings.h"
 
 #include <libpq-fe.h>
@@ -30,6 +31,8 @@ struct session_kind {
 	unsigned in_flight;       /* batches at once */
 	uint64_t most_delay;      /* milliseconds between two tries to connect */
 	void (*read_facts)(void *facts, const PGresult *rows);
+	const char *(*settings)(
+	    const void *facts); /* how it is set up besides, for its statements */
 	/*
 	 * What else is sent once the facts are known, up to NULL, and the variables besides: the
 	 * statements are prepared; a row that comes back is a sentence that an operator should
@@ -50,6 +53,13 @@ struct session_kind {
  */
 struct session {
 	PGconn *pg;
+	/*
+	 * What each batch is to bring along where a pooler stands between, which lends its sessions to
+	 * others as well: NULL where the session is our own, and the statements are prepared in it.
+	 */
+	struct unnamed *unnamed;
+	bool
+	    shared; /* a sign was seen that there is such a pooler, which the next look may not show */
 	bool resumable; /* facts are those of a session that was open: likely the next one's, too */
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char remarks[SESSION_TEXT_MAX]; /* what an operator should know, or empty */
@@ -60,13 +70,12 @@ struct session {
  * Opens a session of the kind. It holds what the last one knew, or zeros: where it is resumable, one
  * round trip makes the connection a session, otherwise two do. Blocks, at most about connect_timeout
  * for each host and as long again for the set-up, so a loop calls it from another thread. The
- * connection is in pipeline mode and non-blocking; whoever holds the session finishes it with
- * PQfinish.
+ * connection is in pipeline mode and non-blocking; whoever holds the session closes it.
  */
 void session_open(
     struct session *session, const struct settings *settings, const struct session_kind *kind);
 
-/* Closes an open session that is not on a loop. */
+/* Closes an open session; what it has known stays. */
 void session_close(struct session *session);
 
 #endif

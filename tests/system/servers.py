@@ -178,6 +178,30 @@ class Database:
         return self.server.run(sql, self.name)
 
 
+class Pgbouncer(Process):
+    """PgBouncer before a server, on a unix socket in a directory of its own; forced is the user of every session, if any."""
+
+    end_signal = signal.SIGTERM
+    expected_code = 1  # as PgBouncer 1.18 ends at once
+
+    def __init__(self, directory, server, mode, size=20, forced=None, **settings):
+        users = "".join('"%s" ""\n' % user for user in ("postgres", "event_matcher"))
+        (directory / "users.txt").write_text(users)
+        settings = {"listen_addr": "", "unix_socket_dir": directory, "listen_port": 5432, "auth_type": "trust", "pool_mode": mode,
+                    "auth_file": directory / "users.txt", "default_pool_size": size, "max_client_conn": 200, "admin_users": "postgres",
+                    "server_login_retry": 1, "logfile": "", **settings}
+        (directory / "pgbouncer.ini").write_text(
+            "[databases]\n* = host=%s%s\n[pgbouncer]\n" % (server.directory, " user=" + forced if forced else "") +
+            "".join("%s = %s\n" % pair for pair in settings.items()))
+        for path in directory.iterdir():
+            path.chmod(0o644)
+        super().__init__(["pgbouncer", directory / "pgbouncer.ini"], directory, "pgbouncer")
+        self.wait_ready(lambda: connects(str(directory / ".s.PGSQL.5432")), "PgBouncer")
+
+    def dsn(self, database, user="event_matcher"):
+        return "host=%s user=%s dbname=%s" % (self.directory, user, database)
+
+
 class Workers(Process):
     """A pool, ready when each worker serves, and has its connections to PostgreSQL where there is a database to be."""
 
