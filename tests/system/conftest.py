@@ -50,6 +50,27 @@ def pytest_runtest_setup(item):
         shared("recorded.jsonl")
 
 
+@pytest.fixture
+def figure(request):
+    """figure(name, value, limit) notes a measured value beside its limit, and holds it; all are listed at the end of the run."""
+
+    def note(name, value, limit):
+        text = "%s: %s (at most %s)" % (name, "%.3g" % value if isinstance(value, float) else value, limit)
+        print(text)
+        request.node.user_properties.append(("figure", text))
+        assert value <= limit, text
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind) if report.when == "call"]
+    figures = sorted(text for report in reports for name, text in report.user_properties if name == "figure")
+    if figures:
+        terminalreporter.section("figures beside their limits")
+        terminalreporter.write_line("\n".join(figures))
+
+
 # The tests that take longest, in this order: they start first, each by itself, so that none is left to one process alone.
 LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_comes_or_goes_is_noticed_and_planned_with",
            "test_backends_that_are_terminated_cost_no_request", "test_make_distcheck_builds_from_the_tarball_alone",

@@ -264,3 +264,34 @@ class Nginx(Process):
         conf = conf.replace("include upstream.conf;", "include upstream.conf;\n include %s.http.conf;\n"
                             "upstream authentik { server unix:%s; }" % (site, authentik))
         (directory / "nginx.conf").write_text(conf.replace("include standalone.conf;", "include %s.conf;" % site))
+
+
+class HAProxy(Process):
+    """Another web server in front of the workers, with as little configuration as it takes."""
+
+    expected_code = -signal.SIGTERM
+    CONFIGURATION = """
+global
+    tune.bufsize 131072
+defaults
+    mode http
+    timeout connect 60s
+    timeout client 60s
+    timeout server 60s
+fcgi-app workers
+    docroot /
+    option keep-conn
+    pass-header Authorization
+frontend clients
+    bind unix@{socket} mode 0666
+    default_backend workers
+backend workers
+    use-fcgi-app workers
+    server pool unix@{workers} proto fcgi
+"""
+
+    def __init__(self, directory, workers_socket):
+        self.socket = str(directory / "haproxy.sock")
+        (directory / "haproxy.cfg").write_text(self.CONFIGURATION.format(socket=self.socket, workers=workers_socket))
+        super().__init__(["haproxy", "-db", "-f", directory / "haproxy.cfg"], directory, "haproxy")
+        self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "HAProxy")
