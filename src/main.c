@@ -6,6 +6,7 @@
 #include "pool/cgi.h"
 #include "pool/generation.h"
 #include "pool/supervisor.h"
+#include "pool/upgrade.h"
 #include "pool/worker.h"
 #include "settings.h"
 
@@ -45,13 +46,22 @@ static int check(const struct settings *settings)
 	return 0;
 }
 
-static int serve_pool(struct settings *settings, const struct invocation *invocation)
+static bool find_sockets(struct listeners *listeners, struct invocation *invocation,
+    const struct settings *settings, char error[SETTINGS_ERROR_SIZE])
+{
+	if (upgrade_is_inherited())
+		return upgrade_inherit(
+		    listeners, &invocation->ready, settings, error, SETTINGS_ERROR_SIZE);
+	return *settings->listen ? listener_open(listeners, settings, error, SETTINGS_ERROR_SIZE)
+				 : listener_inherit(listeners, error, SETTINGS_ERROR_SIZE);
+}
+
+static int serve_pool(struct settings *settings, struct invocation *invocation)
 {
 	struct listeners listeners;
-	char error[512];
+	char error[SETTINGS_ERROR_SIZE];
 
-	if (*settings->listen ? listener_open(&listeners, settings, error, sizeof(error))
-			      : listener_inherit(&listeners, error, sizeof(error)))
+	if (find_sockets(&listeners, invocation, settings, error))
 		return supervisor_run(settings, &listeners, invocation);
 	log_error("%s", error);
 	return 1;
@@ -65,7 +75,7 @@ static int serve_alone(const struct settings *settings)
 }
 
 /* How it finds its work: see event-matcher-fcgi(8). */
-static int serve(struct settings *settings, const struct invocation *invocation)
+static int serve(struct settings *settings, struct invocation *invocation)
 {
 	char error[SETTINGS_ERROR_SIZE];
 
@@ -73,7 +83,7 @@ static int serve(struct settings *settings, const struct invocation *invocation)
 	if (!generation_judge(settings, error))
 		return usage_error(error);
 	signal(SIGPIPE, SIG_IGN);
-	if (*settings->listen || listener_is_inherited())
+	if (*settings->listen || listener_is_inherited() || upgrade_is_inherited())
 		return serve_pool(settings, invocation);
 	if (listener_is(STDIN_FILENO))
 		return serve_alone(settings);
@@ -88,15 +98,18 @@ int main(int argc, char **argv)
 {
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
+	struct invocation invocation = {.argv = argv, .ready = -1};
 	int code = 0;
 
 	supervisor_hold_signals();
 	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
 	if (getenv("GATEWAY_INTERFACE"))
 		argc = 0;
+	invocation.argc = argc;
+	upgrade_find_program(argv[0], invocation.program, sizeof(invocation.program));
 	switch (settings_load(&settings, argc, argv, error)) {
 	case SETTINGS_RUN:
-		code = serve(&settings, &(struct invocation){argc, argv});
+		code = serve(&settings, &invocation);
 		break;
 	case SETTINGS_CHECK:
 		code = check(&settings);

@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 
-/* What the program was started with, which a reload reads again. */
+/* What the program was started with, which a reload reads again and an upgrade starts again. */
 struct invocation {
 	int argc;
 	char **argv;
+	char program[4096]; /* its file; empty: not known */
+	int ready; /* of a program that is to take another's place, for upgrade_tell; -1: it is not */
 };
 
 /*

@@ -78,7 +78,8 @@ static void begin(struct succession *pool)
 
 static bool is_free(const struct succession *pool)
 {
-	return succession_is_settled(pool) && !pool->ending && pool->draining_count <= DRAINING_MAX;
+	return succession_is_settled(pool) && !pool->ending && !pool->held &&
+	       pool->draining_count <= DRAINING_MAX;
 }
 
 /* Few crews drain at a time: their slots and their sessions with the database are not without number. */
@@ -258,6 +259,11 @@ void succession_reap(struct succession *pool, pid_t pid, int status)
 bool succession_is_settled(const struct succession *pool)
 {
 	return !pool->next;
+}
+
+bool succession_is_ready(const struct succession *pool)
+{
+	return crew_is_ready(pool->serving);
 }
 
 void succession_end(struct succession *pool, bool at_once)

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Owned by the supervisor; all but site is the succession's own. Times are milliseconds of clock_ms. */
+/* Owned by the supervisor; all but site and held is the succession's own. Times are milliseconds of clock_ms. */
 struct succession {
 	struct crew_site site;
 	const struct invocation *invocation;
@@ -28,6 +28,8 @@ struct succession {
 	int64_t looked, looked_at_file;
 	int64_t since; /* what workers did before is not held against them */
 	bool wants_reload, ending;
+	bool
+	    held; /* the supervisor's: nothing new is begun, as another program may take the pool's place */
 };
 
 /*
@@ -55,6 +57,9 @@ void succession_reap(struct succession *pool, pid_t pid, int status);
 
 /* Is no crew about to take the place of another? */
 bool succession_is_settled(const struct succession *pool);
+
+/* Do all workers of the crew that serves accept connections? */
+bool succession_is_ready(const struct succession *pool);
 
 /*
  * All workers drain, or, at_once, end. The listeners are the caller's to end before. Once it is over, succession_free

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pool/succession.h"
+#include "pool/upgrade.h"
 
 #include <signal.h>
 #include <string.h>
@@ -13,11 +14,17 @@
 
 static const int signals[] = {SIGCHLD, SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
+enum { READY_LOOK_MS = 5 };
+
 struct supervisor {
 	struct succession pool;
+	struct upgrade upgrade;
+	struct settings *settings;
 	struct listeners *listeners;
+	const struct invocation *invocation;
+	int ready; /* where another program waits for the word that this one serves; -1: none does */
 	sigset_t watched;
-	bool ending;
+	bool ending, wants_upgrade;
 };
 
 static void end(struct supervisor *supervisor, int number)
@@ -27,6 +34,7 @@ static void end(struct supervisor *supervisor, int number)
 	log_info("%s: %s", strsignal(number), at_once ? "ending" : "draining");
 	if (!supervisor->ending)
 		listener_end(supervisor->listeners);
+	upgrade_cancel(&supervisor->upgrade);
 	supervisor->ending = true;
 	succession_end(&supervisor->pool, at_once);
 }
@@ -39,8 +47,45 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 		log_info("%s: nothing is done, as the pool ends", strsignal(number));
 	else if (number == SIGHUP)
 		succession_want_reload(&supervisor->pool);
+	else if (number == SIGUSR2)
+		supervisor->wants_upgrade = true;
 	else
 		log_info("%s: nothing is done", strsignal(number));
+}
+
+/* The sockets and their files are the other program's from now on. */
+static void give_place(struct supervisor *supervisor)
+{
+	log_info("upgrade: process %d serves: draining", (int)supervisor->upgrade.pid);
+	listener_close(supervisor->listeners);
+	supervisor->ending = true;
+	succession_end(&supervisor->pool, false);
+}
+
+/* A reload that is under way comes first, and one that is asked for meanwhile later. */
+static void go_on_with_upgrade(struct supervisor *supervisor)
+{
+	struct upgrade *upgrade = &supervisor->upgrade;
+
+	if (supervisor->ending)
+		return;
+	if (supervisor->wants_upgrade && upgrade->state == UPGRADE_NONE &&
+	    succession_is_settled(&supervisor->pool)) {
+		supervisor->wants_upgrade = false;
+		upgrade_begin(
+		    upgrade, supervisor->invocation, supervisor->listeners, supervisor->settings);
+	}
+	if (upgrade_look(upgrade) == UPGRADE_SERVES)
+		give_place(supervisor);
+	supervisor->pool.held = upgrade->state == UPGRADE_STARTED;
+}
+
+static void tell_once_ready(struct supervisor *supervisor)
+{
+	if (supervisor->ready < 0 || !succession_is_ready(&supervisor->pool))
+		return;
+	upgrade_tell(&supervisor->ready);
+	supervisor->pool.site.closed_in_workers = -1;
 }
 
 static void reap(struct supervisor *supervisor)
@@ -49,7 +94,8 @@ static void reap(struct supervisor *supervisor)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		succession_reap(&supervisor->pool, pid, status);
+		if (!upgrade_reap(&supervisor->upgrade, pid, status))
+			succession_reap(&supervisor->pool, pid, status);
 }
 
 /* Waits for a signal until the next thing is due; 0 where none came. */
@@ -59,6 +105,9 @@ static int wait_signal(const struct supervisor *supervisor)
 	struct timespec limit = {0};
 	int number;
 
+	if (left > READY_LOOK_MS &&
+	    (supervisor->ready >= 0 || supervisor->upgrade.state == UPGRADE_STARTED))
+		left = READY_LOOK_MS;
 	if (left > 0)
 		limit = (struct timespec){.tv_sec = left / 1000, .tv_nsec = left % 1000 * 1000000};
 	number = sigtimedwait(&supervisor->watched, NULL, &limit);
@@ -93,6 +142,8 @@ static void keep(struct supervisor *supervisor)
 		int number;
 
 		succession_go_on(&supervisor->pool);
+		tell_once_ready(supervisor);
+		go_on_with_upgrade(supervisor);
 		number = wait_signal(supervisor);
 		if (number && number != SIGCHLD)
 			act_on_signal(supervisor, number);
@@ -103,7 +154,11 @@ static void keep(struct supervisor *supervisor)
 int supervisor_run(
     struct settings *settings, struct listeners *listeners, const struct invocation *invocation)
 {
-	struct supervisor supervisor = {.listeners = listeners, .pool.site.closed_in_workers = -1};
+	struct supervisor supervisor = {.settings = settings,
+	    .listeners = listeners,
+	    .invocation = invocation,
+	    .ready = invocation->ready,
+	    .pool.site.closed_in_workers = invocation->ready};
 	bool started = succession_start(&supervisor.pool, settings, listeners, invocation);
 
 	if (started) {

@@ -15,7 +15,8 @@ void supervisor_hold_signals(void);
 
 /*
  * Keeps settings->workers workers on the listeners until a signal: SIGTERM and SIGQUIT drain, a second one or SIGINT
- * ends at once, SIGHUP loads the settings anew, which then stand in *settings. The caller frees the settings; the
+ * ends at once, SIGHUP loads the settings anew, which then stand in *settings, SIGUSR2 lets the program's file as it is
+ * now take over. The caller frees the settings; the
  * listeners are closed and their files removed. Returns the exit code of the process: 0, or 1 with the reason in the
  * log. In a worker's process it does not return.
  */

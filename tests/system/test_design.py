@@ -9,7 +9,7 @@ from servers import ROOT
 TEXT = (ROOT / "docs" / "design.md").read_text()
 SOURCES = {path: path.read_text() for path in sorted((ROOT / "src").rglob("*.[ch]"))}
 ENUMS = ["framing_phase", "framing_event", "peer_state", "exchange_state", "access_step", "question_state", "connection_state",
-         "connection_loss", "access_verdict", "crew_state", "socket_file_state"]
+         "connection_loss", "access_verdict", "crew_state", "socket_file_state", "upgrade_state"]
 
 
 def enumerators(name):
@@ -29,13 +29,13 @@ def test_every_state_stands_in_the_document(name):
 
 
 @pytest.mark.parametrize("name", ["framing_phase", "peer_state", "exchange_state", "access_step", "question_state", "connection_loss",
-                                  "crew_state", "socket_file_state"])
+                                  "crew_state", "socket_file_state", "upgrade_state"])
 def test_every_state_has_a_row_that_says_what_moves_it(name):
     assert [word for word in enumerators(name) if not re.search(r"\b%s\b" % word, first_cells())] == []
 
 
 def test_the_document_names_no_state_that_is_not_there():
-    words = set(re.findall(r"\b(?:FRAMING|PEER|EXCHANGE|ACCESS|QUESTION|CONNECTION|ANSWER|CREW|SOCKET_FILE)_[A-Z_]+\b", TEXT))
+    words = set(re.findall(r"\b(?:FRAMING|PEER|EXCHANGE|ACCESS|QUESTION|CONNECTION|ANSWER|CREW|SOCKET_FILE|UPGRADE)_[A-Z_]+\b", TEXT))
     assert [word for word in words if not any(re.search(r"\b%s\b" % word, text) for text in SOURCES.values())] == []
 
 

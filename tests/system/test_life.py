@@ -288,3 +288,152 @@ def refused(port):
     with socket.socket() as probe:
         probe.settimeout(5)
         return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.fixture
+def upgradable(program):
+    """start(database, **settings): a pool whose program is its own copy, to be replaced; what took over is ended too."""
+    pools = []
+
+    def start(database, **settings):
+        path = servers.make_directory()
+        copy = path / "program"
+        shutil.copy(program, copy)
+        copy.chmod(0o755)
+        pools.append(servers.Workers(copy, path, database, **settings))
+        pools[-1].file = copy
+        return pools[-1]
+
+    yield start
+    for pool in pools:
+        end_all(pool)
+        shutil.rmtree(pool.directory)
+
+
+def successors(pool):
+    return [int(pid) for pid in re.findall(r"upgrade: process (\d+) serves", pool.log())]
+
+
+def is_there(pid):
+    """Not as a zombie, which whoever adopts it may leave."""
+    try:
+        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def end_all(pool):
+    pool.stop()
+    for pid in successors(pool):
+        if is_there(pid):
+            os.kill(pid, signal.SIGTERM)
+    servers.wait_until(lambda: not any(is_there(pid) for pid in successors(pool)), "the end of what took over")
+
+
+def put_in_place(pool, text=None, source=None):
+    """Another file under the program's name: a script, or a copy of a program."""
+    new = pool.file.with_suffix(".new")
+    new.write_text(text) if text else shutil.copy(source, new)
+    new.chmod(0o755)
+    os.rename(new, pool.file)
+
+
+def upgrade(pool):
+    pool.process.send_signal(signal.SIGUSR2)
+    servers.wait_until(lambda: successors(pool), "the new program to serve")
+    return successors(pool)[0]
+
+
+@BUSY
+def test_an_upgrade_in_place_loses_no_request(upgradable, start_nginx, own, program, busy):
+    openloop.slow_down(own)
+    pool = upgradable(own, workers=2)
+    nginx = start_nginx(pool.socket)
+    expected = openloop.bodies(pool.socket)
+    put_in_place(pool, source=program)
+    with Busy(busy):
+        load = OpenLoop(nginx.socket, expected)
+        load.wait_for(100)
+        successor = upgrade(pool)
+        assert pool.process.wait(60) == 0
+        load.wait_for(200)
+        load.stop()
+    figure("upgrade, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
+    assert load.failed() == [] and is_there(successor)
+    assert os.readlink("/proc/%d/exe" % successor) == str(pool.file)
+    os.kill(successor, signal.SIGTERM)
+    servers.wait_until(lambda: not is_there(successor), "its end")
+    assert not os.path.exists(pool.socket)
+
+
+@pytest.mark.parametrize("text, reason", [("#!/bin/sh\nexit 3\n", "ended with code 3 before it served"),
+                                          ("#!/bin/sh\nkill -9 $$\n", "was ended by signal 9 before it served"),
+                                          ("no program\n", "ended with code 1 before it served"),
+                                          ("#!/bin/sh\nexec sleep 60\n", "does not serve within 10 s")], ids=["ends", "dies", "none", "hangs"])
+def test_an_upgrade_that_fails_changes_nothing(upgradable, start_nginx, own, text, reason):
+    openloop.slow_down(own)
+    pool = upgradable(own, workers=2)
+    nginx = start_nginx(pool.socket)
+    load = OpenLoop(nginx.socket, openloop.bodies(pool.socket))
+    before = pool.worker_pids()
+    put_in_place(pool, text)
+    pool.process.send_signal(signal.SIGUSR2)
+    said(pool, reason)
+    said(pool, "the pool goes on as it was")
+    load.wait_for(100)
+    load.stop()
+    figure("upgrade that fails, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
+    assert load.failed() == [] and pool.worker_pids() == before and not successors(pool)
+
+
+def test_an_upgrade_that_fails_can_be_tried_again_and_a_reload_works_after_it(upgradable, alone, program):
+    pool = upgradable(alone)
+    put_in_place(pool, "#!/bin/sh\nexit 3\n")
+    pool.process.send_signal(signal.SIGUSR2)
+    said(pool, "the pool goes on as it was")
+    reload(pool)
+    put_in_place(pool, source=program)
+    upgrade(pool)
+    assert pool.process.wait(60) == 0 and status(pool) == 200
+
+
+def test_an_upgrade_refuses_another_socket_in_words(upgradable, alone, directory):
+    path = directory / "upgrade.conf"
+    path.write_text("listen_mode = 0660\n")
+    path.chmod(0o644)
+    pool = upgradable(alone, environment={"EVENT_MATCHER_CONFIG": str(path)})
+    path.write_text("listen_mode = 0600\n")
+    pool.process.send_signal(signal.SIGUSR2)
+    said(pool, "the pool goes on as it was")
+    assert "a change of these takes a restart" in pool.log() and status(pool) == 200
+
+
+def test_an_upgrade_takes_every_socket_along(program, alone, directory):
+    """Two of systemd's, TCP and unix: systemd keeps them, so none is shut and no file is removed."""
+    path, ends = str(directory / "given.sock"), []
+    with socket.socket(socket.AF_UNIX) as unix, socket.socket() as tcp:
+        unix.bind(path)
+        os.chmod(path, 0o666)
+        tcp.bind(("127.0.0.1", 0))
+        port = tcp.getsockname()[1]
+        for listening in (unix, tcp):
+            listening.listen(50)
+        script = "import os, sys; [os.dup2(int(fd), 3 + n) for n, fd in enumerate(sys.argv[1].split(','))];" \
+                 "os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2'); os.execv(sys.argv[2], sys.argv[2:])"
+        high = [os.dup(0) for _ in range(8)]
+        given = [os.dup(listening.fileno()) for listening in (unix, tcp)]
+        pool = servers.Process(["/usr/bin/python3", "-c", script, "%d,%d" % tuple(given), program, "--workers=2", "--database=" + alone.dsn],
+                               directory, "given", pass_fds=given)
+        for descriptor in high + given:
+            os.close(descriptor)
+        pool.wait_ready(lambda: pool.log().count("is serving") == 2, "the pool")
+        assert served(port) == 200 and fastcgi.ask(path, URI, ADMIN).status == 200
+        reload(pool)
+        assert served(port) == 200 and fastcgi.ask(path, URI, ADMIN).status == 200
+        successor = upgrade(pool)
+        assert pool.process.wait(60) == 0
+        assert served(port) == 200 and fastcgi.ask(path, URI, ADMIN).status == 200
+        os.kill(successor, signal.SIGTERM)
+        servers.wait_until(lambda: not is_there(successor), "its end")
+        with socket.create_connection(("127.0.0.1", port), 5), socket.socket(socket.AF_UNIX) as waiting:
+            waiting.connect(path)  # both wait for the next start
