@@ -5,6 +5,7 @@
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
 #include "pool/generation.h"
+#include "pool/sandbox.h"
 #include "pool/supervisor.h"
 #include "pool/upgrade.h"
 #include "pool/worker.h"
@@ -62,7 +63,8 @@ static int serve_pool(struct settings *settings, struct invocation *invocation)
 	char error[SETTINGS_ERROR_SIZE];
 
 	if (find_sockets(&listeners, invocation, settings, error))
-		return supervisor_run(settings, &listeners, invocation);
+		return sandbox_harden(settings) ? supervisor_run(settings, &listeners, invocation)
+						: 1;
 	log_error("%s", error);
 	return 1;
 }
@@ -71,7 +73,7 @@ static int serve_alone(const struct settings *settings)
 {
 	struct listeners listeners = listener_alone(STDIN_FILENO);
 
-	return worker_run(settings, &listeners, NULL);
+	return sandbox_harden(settings) ? worker_run(settings, &listeners, NULL) : 1;
 }
 
 /* How it finds its work: see event-matcher-fcgi(8). */
@@ -88,7 +90,7 @@ static int serve(struct settings *settings, struct invocation *invocation)
 	if (listener_is(STDIN_FILENO))
 		return serve_alone(settings);
 	if (getenv("GATEWAY_INTERFACE"))
-		return cgi_run(settings);
+		return sandbox_harden(settings) ? cgi_run(settings) : 1;
 	return usage_error(
 	    "nothing to listen on: give --listen, a socket from systemd, a listening "
 	    "descriptor 0, or a CGI request");

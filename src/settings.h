@@ -15,6 +15,7 @@ typedef unsigned settings_count;
 typedef mode_t settings_mode;
 typedef uint64_t settings_duration; /* milliseconds */
 typedef size_t settings_size;       /* bytes */
+typedef unsigned settings_flag;     /* 0: off, 1: on */
 typedef enum log_level settings_level;
 
 #define SETTING(name, kind, ...) settings_##kind name;

@@ -133,17 +133,17 @@ size_t log_format(char *to, size_t room, const char *message, bool cut)
 	return mark + DOTS;
 }
 
+/* Not strftime, which looks at /etc/localtime each time. */
 static size_t prefix(char *to, enum log_level level)
 {
 	struct timespec now;
 	struct tm utc;
-	size_t length;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	length = strftime(to, PREFIX_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
-	return length + (size_t)snprintf(to + length, PREFIX_SIZE - length, ".%03ldZ %s %d ",
-			    now.tv_nsec / 1000000, log_level_names[level], (int)getpid());
+	return (size_t)snprintf(to, PREFIX_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %d ",
+	    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+	    now.tv_nsec / 1000000, log_level_names[level], (int)getpid());
 }
 
 /*

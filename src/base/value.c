@@ -23,6 +23,10 @@ const struct value_kind value_duration = {
 const struct value_kind value_size = {
     "a size in bytes or with KiB, MiB or GiB, within its limits", 10, bytes, NULL};
 
+static const char *const flag_words[] = {"off", "on", NULL};
+
+const struct value_kind value_flag = {.form = "on or off", .words = flag_words};
+
 static bool parse_number(const struct value_kind *kind, const char *text, uint64_t *number)
 {
 	const struct value_unit *unit;

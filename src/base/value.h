@@ -19,7 +19,8 @@ struct value_kind {
 	const char *const *words; /* the number of a choice is its place among them */
 };
 
-extern const struct value_kind value_text, value_count, value_mode, value_duration, value_size;
+extern const struct value_kind value_text, value_count, value_mode, value_duration, value_size,
+    value_flag; /* 0: off, 1: on */
 
 /*
  * Reads a number or a choice into *number; a duration is milliseconds, a size bytes. False where

@@ -7,7 +7,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -161,15 +160,14 @@ size_t server_open(const struct server *server)
 	return server->peers.open;
 }
 
-/* Descriptor 0 is kept from others: what is opened next is not to be taken for standard input. */
+/*
+ * Descriptor 0 is kept from others: what is opened next is not to be taken for standard input. In a
+ * sandbox there is no /dev/null to be opened any more; the log, which nobody reads from, does it.
+ */
 static void close_descriptor(int descriptor)
 {
-	int nothing = descriptor == STDIN_FILENO ? open("/dev/null", O_RDONLY | O_CLOEXEC) : -1;
-
-	if (nothing < 0 || dup2(nothing, descriptor) < 0)
+	if (descriptor != STDIN_FILENO || dup2(STDERR_FILENO, descriptor) < 0)
 		close(descriptor);
-	if (nothing >= 0)
-		close(nothing);
 }
 
 /* Nobody comes any more: also what waits in the queue of a socket that no process has open any more is refused. */

@@ -6,6 +6,8 @@
 #include "authentik/catalogue.h"
 #include "base/log.h"
 #include "pool/loop.h"
+#include "pool/sandbox.h"
+#include "pool/spawner.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -17,6 +19,7 @@ extern char **environ;
 
 struct cgi {
 	uv_loop_t loop;
+	struct spawner spawner;
 	struct lane common, slow;
 	struct exchanges exchanges;
 	bool replied, failed;
@@ -89,8 +92,9 @@ static enum parameters_status read_environment(
 
 static bool start(struct cgi *cgi, const struct settings *settings)
 {
-	if (!loop_init(&cgi->loop))
+	if (!loop_init(&cgi->loop) || !spawner_start(&cgi->spawner, settings))
 		return false;
+	cgi->loop.data = &cgi->spawner.threads;
 	lane_start(&cgi->common, &cgi->loop, settings, &catalogue_common, 1, &cgi->slow);
 	lane_start(&cgi->slow, &cgi->loop, settings, &catalogue_slow, 1, NULL);
 	return exchange_start(&cgi->exchanges, &cgi->loop, settings, &cgi->common, &cgi->slow);
@@ -118,8 +122,8 @@ int cgi_run(const struct settings *settings)
 	size_t count = 0;
 	enum parameters_status status = read_environment(pairs, &count);
 
-	if (!start(&cgi, settings)) {
-		log_error("answering a CGI request: no memory");
+	if (!start(&cgi, settings) || !sandbox_enter(settings, SANDBOX_LOOP)) {
+		log_error("answering a CGI request: no memory, or no sandbox");
 		return 1;
 	}
 	ask(&cgi, status, pairs, count);

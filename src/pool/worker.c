@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "fastcgi/server.h"
 #include "pool/loop.h"
+#include "pool/sandbox.h"
+#include "pool/spawner.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct worker {
 	const struct settings *settings;
 	struct scoreboard_slot *slot; /* NULL: it has no supervisor */
 	uv_loop_t loop;
+	struct spawner spawner;
 	uv_signal_t signals[SIGNALS];
 	uv_timer_t limit; /* of the drain */
 	uv_check_t turn;
@@ -143,6 +146,7 @@ static bool start(struct worker *worker, const struct listeners *listeners)
 
 static void free_worker(struct worker *worker)
 {
+	spawner_stop(&worker->spawner);
 	uv_loop_close(&worker->loop);
 	server_free(&worker->server);
 	exchange_free(&worker->exchanges);
@@ -165,10 +169,15 @@ int worker_run(const struct settings *settings, const struct listeners *listener
 	}
 	worker->settings = settings;
 	worker->slot = slot;
+	worker->loop.data = &worker->spawner.threads;
+	if (!spawner_start(&worker->spawner, settings))
+		_exit(1);
 	if (!start(worker, listeners)) {
 		log_error("starting a worker: no memory, or what it is to listen on is no socket");
 		_exit(1);
 	}
+	if (!sandbox_enter(settings, SANDBOX_LOOP))
+		_exit(1);
 	if (slot)
 		atomic_store(&slot->ready, true);
 	log_info("a worker is serving");

@@ -172,6 +172,14 @@ static void on_done(uv_async_t *done)
 	uv_close((uv_handle_t *)done, on_done_closed);
 }
 
+static int start_thread(uv_loop_t *loop, uv_thread_t *thread, void *opening)
+{
+	struct connection_threads *threads = loop->data;
+
+	return threads ? threads->start(threads, thread, open_session, opening)
+		       : uv_thread_create(thread, open_session, opening);
+}
+
 /* Starts the thread; false where there is none to be had, or no memory. */
 static bool start_opening(struct connection *connection)
 {
@@ -188,7 +196,7 @@ static bool start_opening(struct connection *connection)
 	opening->session.resumable = connection->session.resumable;
 	opening->session.shared = connection->session.shared;
 	memcpy(opening->session.facts, connection->session.facts, sizeof(opening->session.facts));
-	if (uv_thread_create(&opening->thread, open_session, opening) != 0) {
+	if (start_thread(connection->loop, &opening->thread, opening) != 0) {
 		uv_close((uv_handle_t *)&opening->done, on_done_closed);
 		return false;
 	}

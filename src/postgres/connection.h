@@ -23,6 +23,15 @@ enum connection_loss {
 	CONNECTION_OVERDUE, /* its answer did not come */
 };
 
+/*
+ * How a thread is started, for who may not start one: the data of a connection's loop points to
+ * one of these, or is NULL. start is as uv_thread_create, and does not wait for run.
+ */
+struct connection_threads {
+	int (*start)(struct connection_threads *threads, uv_thread_t *thread, uv_thread_cb run,
+	    void *argument);
+};
+
 /* What the owner is told, each with the owner given to connection_start. */
 struct connection_events {
 	void (*ready)(void *owner);

@@ -102,6 +102,7 @@ class Process:
 
     end_signal = signal.SIGTERM
     expected_code = 0
+    faults = ("signal 6 ", "signal 11 ", "signal 31 ")  # in no log
 
     def __init__(self, arguments, directory, name, environment=None, **options):
         self.directory, self.log_path = directory, directory / (name + ".log")

@@ -79,7 +79,7 @@ def test_make_distcheck_builds_from_the_tarball_alone(checkout):
 
 
 @pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
-                                              ("uuid", "uuid-dev"), ("libuv", "libuv1-dev")])
+                                              ("uuid", "uuid-dev"), ("libuv", "libuv1-dev"), ("libseccomp", "libseccomp-dev")])
 def test_a_missing_library_is_named_with_its_debian_package(configure, tmp_path, library, package):
     result = run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without(library, tmp_path))
     assert result.returncode != 0 and "is missing: apt install " + package in result.stderr
@@ -163,7 +163,7 @@ def test_an_interrupted_demo_leaves_nothing_running(number, moment):
 
 def serve_under_valgrind(directory, dsn, listener):
     arguments = ["valgrind", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect,possible", "--error-exitcode=99",
-                 "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error",
+                 "--log-file=" + str(directory / "valgrind.log"), PLAIN, "--database=" + dsn, "--log-level=error", "--sandbox=off",
                  *servers.options(**servers.PATIENCE)]
     return subprocess.Popen([str(a) for a in arguments], stdin=listener.fileno(), stderr=subprocess.DEVNULL)
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Turns sandbox.def into filters of seccomp, and takes away what no worker needs. */
+#include "pool/sandbox.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Sanitizers look at a process from outside at its end, with calls and rights of their own. */
+#ifdef EVENT_MATCHER_SANITIZED
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+
+enum { CONDITIONS_MAX = 2, SOCKET_TYPES = 0xf };
+
+struct row {
+	unsigned lists; /* bits: 1 << SANDBOX_... */
+	int call;
+	uint32_t action;
+	struct scmp_arg_cmp conditions[CONDITIONS_MAX]; /* up to one without an operator */
+};
+
+#define LOOP (1u << SANDBOX_LOOP)
+#define CONNECTING (1u << SANDBOX_CONNECTING)
+#define BOTH (LOOP | CONNECTING)
+
+#define ALLOW SCMP_ACT_ALLOW
+#define ERRNO SCMP_ACT_ERRNO
+
+/* An argument, by its place: is the value, has none of the bits, has all of them. */
+#define ANY
+#define IS(place, value) SCMP_CMP64(place, SCMP_CMP_EQ, value, 0)
+#define WITHOUT(place, bits) SCMP_CMP64(place, SCMP_CMP_MASKED_EQ, bits, 0)
+#define WITH(place, bits) SCMP_CMP64(place, SCMP_CMP_MASKED_EQ, bits, bits)
+#define TYPE(type) SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, SOCKET_TYPES, type)
+
+#define CALL(lists, name, action, why, ...) {lists, SCMP_SYS(name), action, {__VA_ARGS__}},
+
+/* Calls that this architecture has not are left out by libseccomp. Returns 0 or its error. */
+static int add_row(scmp_filter_ctx filter, const struct row *row)
+{
+	unsigned count = 0;
+
+	while (count < CONDITIONS_MAX && row->conditions[count].op)
+		count++;
+	return seccomp_rule_add_array(filter, row->action, row->call, count, row->conditions);
+}
+
+static int add_rows(scmp_filter_ctx filter, enum sandbox_list list)
+{
+	const struct row rows[] = {
+#include "pool/sandbox.def"
+	};
+	int error = 0;
+
+	for (size_t i = 0; !error && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (rows[i].lists & 1u << list)
+			error = add_row(filter, &rows[i]);
+	return error;
+}
+
+bool sandbox_is_on(const struct settings *settings)
+{
+	return settings->sandbox && !SANITIZED;
+}
+
+bool sandbox_enter(const struct settings *settings, enum sandbox_list list)
+{
+	scmp_filter_ctx filter;
+	int error = -ENOMEM;
+
+	if (!sandbox_is_on(settings))
+		return true;
+	tzset(); /* reads a file, and gmtime_r would do so the first time */
+	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (filter)
+		error = add_rows(filter, list);
+	if (filter && !error)
+		error = seccomp_load(filter);
+	if (error)
+		log_error("entering the sandbox: %s; sandbox = off does without", strerror(-error));
+	seccomp_release(filter);
+	return !error;
+}
+
+bool sandbox_harden(const struct settings *settings)
+{
+	const struct rlimit none = {0, 0};
+
+	if (!sandbox_is_on(settings)) {
+		log_warning(SANITIZED ? "built with sanitizers: there is no sandbox"
+				      : "sandbox = off: a worker may make any system call");
+		return true;
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
+	    setrlimit(RLIMIT_CORE, &none) == 0)
+		return true;
+	log_error("giving up privileges: %s; sandbox = off does without", strerror(errno));
+	return false;
+}
