@@ -1,58 +1,89 @@
 /* SPDX-License-Identifier: MIT */
-/* Connects to the server that the settings name; blocks while it does. */
+/* Connects to one of the servers that the settings name; blocks while it does. */
 #include "postgres/connect.h"
 
 #include "base/log.h"
+#include "postgres/flight.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/*
- * Does the connection string name a service? One that cannot be parsed is for PQconnectdb to
- * blame.
- */
-static bool names_service(const char *database)
+enum { WHILE_OTHERS_MS = 500, BAD_FOR_MS = 30000, PARAMETERS_MAX = 16 };
+
+/* libpq's parameters: later ones are stronger than earlier ones. */
+struct parameters {
+	const char *names[PARAMETERS_MAX + 1], *values[PARAMETERS_MAX + 1];
+	size_t count;
+};
+
+/* One attempt at all servers. */
+struct attempt {
+	const struct settings *settings;
+	struct hosts_memory *memory;
+	PQconninfoOption
+	    *given; /* what the connection string, the service and the environment say */
+	const char *attributes; /* of the session, instead of what is given; NULL: that */
+	struct hosts hosts;
+	char *fault;
+	size_t size;
+};
+
+/* Empty values are none, as for libpq. */
+static void add(struct parameters *parameters, const char *name, const char *value)
 {
-	PQconninfoOption *options = PQconninfoParse(database, NULL);
-	bool found = false;
-
-	for (PQconninfoOption *option = options; option && option->keyword; option++)
-		found |= strcmp(option->keyword, "service") == 0 && option->val;
-	PQconninfoFree(options);
-	return found;
+	assert(parameters->count < PARAMETERS_MAX);
+	if (!value || !*value)
+		return;
+	parameters->names[parameters->count] = name;
+	parameters->values[parameters->count++] = value;
 }
 
 /*
- * A belt for a network that goes silent, weaker than what the user's connection string or
- * environment says. It would be stronger than a service file, so who names a service has all of
- * it there.
+ * What libpq makes of the connection string, the service file and the environment. It says so of a
+ * connection only, so one is begun that cannot come to be, for a value that it refuses before it
+ * looks up or connects to anything. NULL: no memory.
  */
-static size_t add_defaults(
-    const char **names, const char **values, const struct settings *settings, char *timeout)
+static PQconninfoOption *read_given(const struct settings *settings)
 {
-	static const char *const defaults[][2] = {
-	    {"fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION},
-	    {"keepalives_idle", "10"}, {"keepalives_interval", "3"}, {"keepalives_count", "3"},
-	    {"tcp_user_timeout", "5000"}};
-	bool service = getenv("PGSERVICE") || names_service(settings->database);
-	size_t count = 0;
+	struct parameters parameters = {.count = 0};
+	PQconninfoOption *given;
+	PGconn *pg;
 
-	for (size_t i = 0; i < (service ? 1 : sizeof(defaults) / sizeof(defaults[0])); i++) {
-		names[count] = defaults[i][0];
-		values[count++] = defaults[i][1];
+	add(&parameters, "dbname", settings->database);
+	add(&parameters, "channel_binding", "none of those there are");
+	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
+	assert(!pg || PQstatus(pg) == CONNECTION_BAD);
+	given = PQconninfo(pg);
+	PQfinish(pg);
+	return given;
+}
+
+static const char *given(const struct attempt *attempt, const char *keyword)
+{
+	for (const PQconninfoOption *option = attempt->given; option && option->keyword; option++)
+		if (strcmp(option->keyword, keyword) == 0)
+			return option->val && *option->val ? option->val : NULL;
+	return NULL;
+}
+
+/* A belt for a network that goes silent, weaker than what the user says anywhere. */
+static void add_defaults(const struct attempt *attempt, struct parameters *parameters)
+{
+	static const char *const defaults[][2] = {{"keepalives_idle", "10"},
+	    {"keepalives_interval", "3"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "5000"}};
+	const char *value;
+
+	add(parameters, "fallback_application_name", PACKAGE_NAME " " PACKAGE_VERSION);
+	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+		value = given(attempt, defaults[i][0]);
+		add(parameters, defaults[i][0], value ? value : defaults[i][1]);
 	}
-	if (service)
-		return count;
-	if (!getenv("PGCONNECT_TIMEOUT")) {
-		sprintf(
-		    timeout, "%llu", (unsigned long long)(settings->connect_timeout + 999) / 1000);
-		names[count] = "connect_timeout";
-		values[count++] = timeout;
-	}
-	return count;
 }
 
 /* libpq would write it to standard error itself, in a form of its own. */
@@ -62,24 +93,161 @@ static void on_notice(void *unused, const char *message)
 	log_warning("PostgreSQL says: %s", message);
 }
 
-PGconn *connect_to_server(const struct settings *settings, char *fault, size_t size)
+static PGconn *begin(const struct attempt *attempt, const struct host *host)
 {
-	const char *names[12] = {0}, *values[12] = {0};
-	char timeout[24];
-	size_t count = add_defaults(names, values, settings, timeout);
+	struct parameters parameters = {.count = 0};
 	PGconn *pg;
 
-	names[count] = "dbname";
-	values[count++] = *settings->database ? settings->database : NULL;
-	names[count] = "client_encoding";
-	values[count++] = "UTF8";
-	assert(count < sizeof(names) / sizeof(names[0]));
-	pg = PQconnectdbParams(names, values, 1);
-	PQsetNoticeProcessor(pg, on_notice, NULL);
-	if (PQstatus(pg) == CONNECTION_OK)
+	add_defaults(attempt, &parameters);
+	add(&parameters, "dbname", attempt->settings->database);
+	add(&parameters, "client_encoding", "UTF8");
+	if (host) {
+		add(&parameters, "host", host->name);
+		add(&parameters, "hostaddr", host->address);
+		add(&parameters, "port", host->port);
+	}
+	add(&parameters, "target_session_attrs", attempt->attributes);
+	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
+	if (pg)
+		PQsetNoticeProcessor(pg, on_notice, NULL);
+	return pg;
+}
+
+/* Waits for what libpq waits for; false at the deadline. */
+static bool await(PGconn *pg, PostgresPollingStatusType wanted, long deadline)
+{
+	struct pollfd ready = {
+	    .fd = PQsocket(pg), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+	long left = deadline - flight_now();
+	int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
+
+	return count > 0 || (count < 0 && errno == EINTR);
+}
+
+/* True where libpq has come to an end, good or bad; false at the deadline. */
+static bool finish(PGconn *pg, long deadline)
+{
+	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
+
+	while (PQstatus(pg) != CONNECTION_BAD && wanted != PGRES_POLLING_OK &&
+	       wanted != PGRES_POLLING_FAILED) {
+		if (!await(pg, wanted, deadline))
+			return false;
+		wanted = PQconnectPoll(pg);
+	}
+	return true;
+}
+
+/* Appends why a server gave no connection; the first one after what was being done. */
+static void blame(struct attempt *attempt, const struct host *host, PGconn *pg, bool silent)
+{
+	size_t length = strlen(attempt->fault);
+	char *to = attempt->fault + length;
+	size_t size = attempt->size - length;
+	const char *before = length ? "; " : "connecting to PostgreSQL: ";
+
+	if (silent)
+		snprintf(to, size, "%s%s%s%s did not answer in time", before,
+		    host && *host->name ? host->name : "the server",
+		    host && *host->address ? " at " : "", host ? host->address : "");
+	else
+		snprintf(to, size, "%s%s", before, pg ? PQerrorMessage(pg) : "no memory");
+	length = strlen(attempt->fault);
+	while (length && attempt->fault[length - 1] == '\n')
+		attempt->fault[--length] = '\0';
+}
+
+static PGconn *try_host(struct attempt *attempt, const struct host *host, long limit)
+{
+	PGconn *pg = begin(attempt, host);
+	bool ended = pg && finish(pg, flight_now() + limit);
+
+	if (ended && PQstatus(pg) == CONNECTION_OK)
 		return pg;
-	snprintf(
-	    fault, size, "connecting to PostgreSQL: %s", pg ? PQerrorMessage(pg) : "no memory");
+	blame(attempt, host, pg, pg && !ended);
+	if (host && pg && !ended)
+		hosts_note_bad(attempt->memory, host, flight_now() + BAD_FOR_MS);
 	PQfinish(pg);
 	return NULL;
+}
+
+/* In milliseconds; libpq takes a second for two, and what is not above 0 for none. */
+static long longest(const struct attempt *attempt)
+{
+	const char *text = given(attempt, "connect_timeout");
+	long own = (long)attempt->settings->connect_timeout,
+	     said = text ? strtol(text, NULL, 10) : 0;
+
+	if (said == 1)
+		said = 2;
+	return said > 0 && said < own / 1000 ? said * 1000 : own;
+}
+
+static PGconn *try_all(struct attempt *attempt, struct host *chosen)
+{
+	PGconn *pg = NULL;
+
+	hosts_order(&attempt->hosts, attempt->memory, flight_now());
+	for (unsigned i = 0; !pg && i < attempt->hosts.count; i++) {
+		long limit = longest(attempt), now = flight_now();
+
+		if (limit > WHILE_OTHERS_MS &&
+		    hosts_has_better(&attempt->hosts, i, attempt->memory, now))
+			limit = WHILE_OTHERS_MS;
+		*chosen = attempt->hosts.list[i];
+		pg = try_host(attempt, chosen, limit);
+	}
+	return pg;
+}
+
+/*
+ * As libpq does with a whole list: first a standby, and where there is none, any. Our role's sessions
+ * are read-only by default (sql/role.sql), so that libpq finds none to be read-write: what is meant is
+ * the primary.
+ */
+static PGconn *try_twice(struct attempt *attempt, struct host *chosen)
+{
+	const char *wanted = given(attempt, "target_session_attrs");
+	bool writes = wanted && strcmp(wanted, "read-write") == 0;
+	bool prefers = wanted && strcmp(wanted, "prefer-standby") == 0 && attempt->hosts.count > 1;
+	PGconn *pg;
+
+	attempt->attributes = prefers ? "standby" : writes ? "primary" : NULL;
+	pg = try_all(attempt, chosen);
+	if (pg || !prefers)
+		return pg;
+	attempt->attributes = "any";
+	return try_all(attempt, chosen);
+}
+
+static bool list_hosts(struct attempt *attempt)
+{
+	const char *balance = given(attempt, "load_balance_hosts");
+	struct hosts *hosts = &attempt->hosts;
+
+	if (!hosts_read(
+		hosts, given(attempt, "host"), given(attempt, "hostaddr"), given(attempt, "port")))
+		return false;
+	hosts_resolve(hosts);
+	if (balance && strcmp(balance, "random") == 0)
+		hosts_rotate(hosts, (unsigned)getpid());
+	return true;
+}
+
+PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *memory,
+    struct host *host, char *fault, size_t size)
+{
+	struct attempt attempt = {
+	    .settings = settings, .memory = memory, .fault = fault, .size = size};
+	PGconn *pg;
+
+	*fault = '\0';
+	*host = (struct host){.port = ""};
+	attempt.given = read_given(settings);
+	if (list_hosts(&attempt))
+		pg = try_twice(&attempt, host);
+	else
+		pg = try_host(&attempt, NULL, longest(&attempt));
+	PQconninfoFree(attempt.given);
+	return pg;
 }

@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Connects to the server that the settings name; blocks while it does. */
+/* Connects to one of the servers that the settings name; blocks while it does. */
 #ifndef POSTGRES_CONNECT_H
 #define POSTGRES_CONNECT_H
 
+#include "postgres/hosts.h"
 #include "settings.h"
 
 #include <libpq-fe.h>
 #include <stddef.h>
 
 /*
- * A connection, for whoever asks to finish; NULL where there is none, and fault, of size bytes, says
- * why: for the log, not for a client. Blocks, at most about connect_timeout for each host.
+ * A connection, for whoever asks to finish, and in *host whose it is; NULL where there is none, and
+ * fault, of size bytes, says why: for the log, not for a client. Each server is tried by itself, in
+ * the order that memory says, and those that stay silent are noted there. Blocks, at most 500 ms for
+ * a server while there are others to be tried that are not known to be bad, and connect_timeout for
+ * the last of them, whatever libpq is told; a shorter connect_timeout of libpq's counts.
  */
-PGconn *connect_to_server(const struct settings *settings, char *fault, size_t size);
+PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *memory,
+    struct host *host, char *fault, size_t size);
 
 #endif

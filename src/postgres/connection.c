@@ -154,6 +154,8 @@ static void take_session(struct connection *connection, struct session *session)
 		become_ready(connection, session);
 	else {
 		connection->session.resumable = false;
+		connection->session.hosts = session->hosts;
+		connection->session.shared = session->shared;
 		note_fault(connection, session->fault);
 		try_later(connection);
 	}
@@ -194,6 +196,7 @@ static bool start_opening(struct connection *connection)
 	opening->settings = connection->settings;
 	opening->kind = connection->kind;
 	opening->session.resumable = connection->session.resumable;
+	opening->session.hosts = connection->session.hosts;
 	opening->session.shared = connection->session.shared;
 	memcpy(opening->session.facts, connection->session.facts, sizeof(opening->session.facts));
 	if (start_thread(connection->loop, &opening->thread, opening) != 0) {

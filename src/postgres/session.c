@@ -22,6 +22,7 @@ struct setup {
 	struct session *session;
 	const struct settings *settings;
 	const struct session_kind *kind;
+	struct host host; /* where the connection leads */
 	struct flight flight;
 	struct template_variable variables[VARIABLES_MAX];
 	bool pooled;       /* the session is a pooler's, and somebody else's next */
@@ -268,16 +269,32 @@ static bool set_up(struct setup *setup)
 	return PQsetnonblocking(pg, 1) == 0 || flight_refuse(&setup->flight, setting_up);
 }
 
+enum { BAD_FOR_MS = 5000 };
+
+/* A server that connects but then stays silent, or is not what it should be, is not the first to be tried again. */
+static void note_failure(struct setup *setup)
+{
+	struct session *session = setup->session;
+
+	session->shared |=
+	    strcmp(setup->flight.sqlstate, "42P05") == 0; /* a name is there already */
+	if (!session->resumable)
+		hosts_note_bad(&session->hosts, &setup->host, flight_now() + BAD_FOR_MS);
+}
+
 /* True with a session, false with a fault. */
 static bool attempt(struct setup *setup)
 {
 	struct session *session = setup->session;
 
-	session->pg = connect_to_server(setup->settings, session->fault, sizeof(session->fault));
-	if (session->pg && set_up(setup))
+	session->pg = connect_to_server(
+	    setup->settings, &session->hosts, &setup->host, session->fault, sizeof(session->fault));
+	if (session->pg && set_up(setup)) {
+		hosts_note_good(&session->hosts, &setup->host);
 		return true;
-	session->shared |=
-	    strcmp(setup->flight.sqlstate, "42P05") == 0; /* its name is there already */
+	}
+	if (session->pg)
+		note_failure(setup);
 	session_close(session);
 	return false;
 }

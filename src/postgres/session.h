@@ -4,6 +4,7 @@
 #define POSTGRES_SESSION_H
 
 #include "postgres/batch.h"
+#include "postgres/hosts.h"
 #include "postgres/template.h"
 #include "postgres/unnamed.h"
 #include "settings.h"
@@ -60,6 +61,7 @@ struct session {
 	struct unnamed *unnamed;
 	bool
 	    shared; /* a sign was seen that there is such a pooler, which the next look may not show */
+	struct hosts_memory hosts; /* which servers were good */
 	bool resumable; /* facts are those of a session that was open: likely the next one's, too */
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char remarks[SESSION_TEXT_MAX]; /* what an operator should know, or empty */
@@ -68,8 +70,8 @@ struct session {
 
 /*
  * Opens a session of the kind. It holds what the last one knew, or zeros: where it is resumable, one
- * round trip makes the connection a session, otherwise two do. Blocks, at most about connect_timeout
- * for each host and as long again for the set-up, so a loop calls it from another thread. The
+ * round trip makes the connection a session, otherwise two do. Blocks, at most about as
+ * long as connect_to_server and connect_timeout again for the set-up, so a loop calls it from another thread. The
  * connection is in pipeline mode and non-blocking; whoever holds the session closes it.
  */
 void session_open(

@@ -87,13 +87,10 @@ def failed(answers):
 class Proxy(threading.Thread):
     """Between a client and PostgreSQL; counts of each connection how often the client spoke after the server had."""
 
-    def __init__(self, directory, server):
+    def __init__(self, listener, server):
         super().__init__(daemon=True)
-        self.turns, self.server = [], str(server / ".s.PGSQL.5432")
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(str(directory / ".s.PGSQL.5432"))
-        os.chmod(directory / ".s.PGSQL.5432", 0o777)
-        self.listener.listen()
+        self.turns, self.server, self.listener = [], str(server / ".s.PGSQL.5432"), listener
+        self.start()
 
     def run(self):
         with contextlib.suppress(OSError):
@@ -118,17 +115,20 @@ class Proxy(threading.Thread):
 
 def test_a_lost_session_serves_again_after_one_round_trip(start_workers, own, tmp_path, figure):
     directory = servers.make_directory()
-    proxy = Proxy(directory, own.server.directory)
-    proxy.start()
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(directory / ".s.PGSQL.5432"))
+    os.chmod(directory / ".s.PGSQL.5432", 0o777)
+    listener.listen()
+    proxy = Proxy(listener, own.server.directory)
     try:
         workers = start_workers("host=%s user=event_matcher dbname=%s" % (directory, own.name))
         assert serves(workers)
-        before = len(proxy.turns)
+        before, first = len(proxy.turns), proxy.turns[0]
         own.run(KILL % own.name)
         servers.wait_until(lambda: len(proxy.turns) > before and serves(workers), "another session")
         proxy.listener.close()
         turns = proxy.turns[before] - 2  # but for the connection's start and the request itself
-        figure("round trips of the first session", max(proxy.turns[:1]) - 2, 2)
+        figure("round trips of the first session", first - 2, 2)
         figure("round trips of a session after a loss", turns, 1)
     finally:
         subprocess.run(["rm", "-r", str(directory)], check=True)
@@ -325,3 +325,135 @@ def test_hostile_settings_change_no_answer_behind_a_pooler_either(start_workers,
     workers = start_workers(start_pgbouncer(own.server, "transaction").dsn(own.name))
     for key, statuses in sample.MIXED.items():
         assert [status(workers, fastcgi.URI.format(policy), key) for policy in sample.ASKED] == list(statuses), key
+
+
+# Several servers
+
+@pytest.fixture
+def black_hole():
+    """A port where nothing ever answers: its queue of connections is full, and what comes is dropped."""
+    with contextlib.ExitStack() as kept:
+        listener = kept.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            client = kept.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def behind(black_hole, database, more=""):
+    """A list whose first server is silent."""
+    return "host=127.0.0.1,%s port=%d,5432 user=event_matcher dbname=%s %s" % (database.server.directory, black_hole, database.name, more)
+
+
+def seconds(call, expected):
+    started = time.monotonic()
+    assert call() == expected
+    return time.monotonic() - started
+
+
+def test_only_the_first_request_pays_for_a_silent_first_server(start_workers, own, black_hole, figure):
+    workers = start_workers(behind(black_hole, own), has_database=False, **DEFAULTS)
+    figure("the first answer behind a silent server, seconds", seconds(lambda: serves(workers), True), 1, room=3)
+    with psycopg.connect(own.owner_dsn, autocommit=True) as owner:
+        answers = ask_while(workers, lambda: owner.execute(KILL % own.name), 10, 0.3, seconds=4)
+    figure("failed of %d after it" % len(answers), len(failed(answers)), 0)
+    figure("the slowest of them, seconds", max(answer.answered - answer.sent for answer in answers), 0.4, room=3)
+
+
+def check_seconds(program, dsn, expected, *arguments, **environment):
+    return seconds(lambda: subprocess.run([program, "--check", "--database=" + dsn, *arguments], capture_output=True,
+                                          env={**os.environ, **environment}, timeout=60).returncode, expected)
+
+
+def test_a_service_file_waits_no_longer_than_we_do(program, own, black_hole, tmp_path, figure):
+    path = tmp_path / "services"
+    for name, dsn in (("silent", "host=127.0.0.1 port=%d dbname=x user=x connect_timeout=60" % black_hole), ("list", behind(black_hole, own))):
+        path.write_text(path.read_text() if path.exists() else "")
+        path.write_text(path.read_text() + "[%s]\n%s\n" % (name, dsn.strip().replace(" ", "\n")))
+    variables = {"PGSERVICEFILE": str(path)}
+    figure("a service that is silent, seconds", check_seconds(program, "service=silent", 1, "--connect-timeout=1s", **variables), 1.2, room=3)
+    figure("one by PGSERVICE, seconds", check_seconds(program, "", 1, "--connect-timeout=1s", PGSERVICE="silent", **variables), 1.2, room=3)
+    figure("a service with a silent first server, seconds", check_seconds(program, "service=list", 0, **variables), 1.5, room=3)
+    figure("a list in the environment, seconds", check_seconds(program, "dbname=%s user=event_matcher" % own.name, 0, PGPORT=
+           "%d,5432" % black_hole, PGHOST="127.0.0.1,%s" % own.server.directory), 1.5, room=3)
+
+
+def test_a_server_that_takes_connections_and_stays_silent_is_given_up_for_the_next(program, own, figure):
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        took = check_seconds(program, behind(listener.getsockname()[1], own), 0)
+    figure("behind a server that says nothing, seconds", took, 1.5, room=3)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give a name two addresses")
+def test_each_address_of_a_name_is_tried(program, own, tmp_path):
+    """Whichever of the two comes first: one is silent, the other is a server."""
+    (tmp_path / "hosts").write_text("127.0.0.2 two\n127.0.0.3 two\n")
+    alone = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', tmp_path / "hosts"]
+    for silent_address, address in (("127.0.0.2", "127.0.0.3"), ("127.0.0.3", "127.0.0.2")):
+        with socket.socket() as silent, socket.socket() as listener:
+            silent.bind((silent_address, 0))
+            silent.listen(8)
+            port = silent.getsockname()[1]
+            listener.bind((address, port))
+            listener.listen(8)
+            Proxy(listener, own.server.directory)
+            result = subprocess.run([*alone, program, "--check", "--database=host=two port=%d user=event_matcher dbname=%s" % (port, own.name)],
+                                    capture_output=True, text=True, timeout=60)
+            assert result.returncode == 0, result.stderr
+
+
+def add_standby(primary, directory, *settings):
+    """A second server that follows the first one."""
+    subprocess.run([servers.BIN / "pg_basebackup", "-D", directory / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync",
+                    "-h", primary.directory, "-U", "postgres"], check=True, capture_output=True, cwd=directory, **servers.unprivileged())
+    return servers.Postgres(directory, *settings)
+
+
+@pytest.fixture
+def pair(make_postgres):
+    """pair(*settings): a primary, and a standby with these settings that follows it."""
+    made = []
+
+    def make(*settings):
+        primary = make_postgres()
+        sample.intercept(servers.Database(primary, "postgres"), "perform pg_sleep(0.05)")
+        made.append(add_standby(primary, servers.make_directory(), *settings))
+        return primary, made[-1]
+
+    yield make
+    for standby in made:
+        standby.stop(signal.SIGQUIT)
+        subprocess.run(["rm", "-r", str(standby.directory)], check=True)
+
+
+@pytest.mark.parametrize("attributes", ["any", "read-write"])
+def test_a_standby_that_is_promoted_serves_at_once(start_workers, pair, attributes, figure):
+    primary, standby = pair()
+    hosts = "host=%s,%s user=event_matcher dbname=postgres target_session_attrs=%s" % (primary.directory, standby.directory, attributes)
+    workers = start_workers(hosts, workers=2, **DEFAULTS)
+    assert serves(workers)
+
+    def fail_over():
+        primary.process.send_signal(signal.SIGQUIT)
+        standby.run("select pg_promote()")
+
+    answers = ask_while(workers, fail_over, 1, 0, seconds=4)
+    figure("failed of %d while the primary dies, %s" % (len(answers), attributes), len(failed(answers)), 0)
+    primary.process.wait(60)
+
+
+def test_a_conflict_with_recovery_is_no_error(start_workers, pair, figure):
+    primary, standby = pair("-c", "max_standby_streaming_delay=0", "-c", "hot_standby_feedback=off")
+    workers = start_workers(standby.dsn(user="event_matcher"), workers=2, **DEFAULTS)
+    assert serves(workers)
+    with psycopg.connect(primary.dsn(), autocommit=True) as owner:
+        answers = ask_while(workers, lambda: owner.execute("begin; lock table base in access exclusive mode; commit"), 20, 0.1, seconds=4)
+    assert "conflict with recovery" in workers.log()
+    figure("other than 200 or 503 of %d on a standby in conflict" % len(answers),
+           len([answer for answer in failed(answers) if answer[0] != 503]), 0)
+    figure("503 among them", len(failed(answers)), len(answers) // 50)
