@@ -243,12 +243,17 @@ static void on_answer(struct question *question, const struct answer *answer)
 		act_on_answer(exchange, answer);
 }
 
-/* All requests have the same budget, so the list is in the order of their deadlines. */
+/*
+ * All requests have the same budget, so the list is in the order of their deadlines. An answer that has come while this
+ * process stood still is read before its deadline is judged.
+ */
 static void on_deadline(uv_timer_t *timer)
 {
 	struct exchanges *all = timer->data;
 	uint64_t now = uv_now(all->loop);
 
+	lane_read(all->common);
+	lane_read(all->slow);
 	while (!list_empty(&all->asking)) {
 		struct exchange *exchange = list_entry(all->asking.next, struct exchange, node);
 		uint64_t deadline = exchange->access.inquiry.question.deadline;

@@ -7,10 +7,12 @@
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+#include <limits.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256, FIRST_WORD_MS = 500 };
+enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256, FIRST_WORD_MS = 500, KEPT_DESCRIPTORS = 8 };
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
@@ -24,12 +26,27 @@ static void watch_gates(struct server *server, bool wanted)
 			uv_poll_stop(&server->gates[i].poll);
 }
 
+/*
+ * Without a descriptor a session that is lost would not come back before a client goes: the last ones
+ * are kept back, of few a quarter.
+ */
+static int first_kept(void)
+{
+	struct rlimit limit;
+	int few;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	few = (int)limit.rlim_cur / 4;
+	return (int)limit.rlim_cur - (few < KEPT_DESCRIPTORS ? few : KEPT_DESCRIPTORS);
+}
+
 /* Some connections beyond the limit are told 503; beyond those they wait in the listen queue. */
 static void update_gates(struct server *server)
 {
 	const struct peers *peers = &server->peers;
-	bool wanted =
-	    !peers->draining && peers->open < peers->settings->max_connections + OVER_LIMIT_MAX;
+	bool wanted = !peers->draining && !server->tight &&
+		      peers->open < peers->settings->max_connections + OVER_LIMIT_MAX;
 
 	if (wanted != server->accepting)
 		watch_gates(server, wanted);
@@ -37,7 +54,10 @@ static void update_gates(struct server *server)
 
 static void on_closed(struct peers *peers)
 {
-	update_gates(list_entry(peers, struct server, peers));
+	struct server *server = list_entry(peers, struct server, peers);
+
+	server->tight = false; /* its descriptor is free: the system gives the lowest one */
+	update_gates(server);
 }
 
 /*
@@ -56,6 +76,7 @@ static bool accept_one(struct server_gate *gate)
 	struct server *server = gate->server;
 	int descriptor = accept4(gate->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+	server->tight = descriptor + 1 >= server->first_kept;
 	if (descriptor >= 0 && peer_open(&server->peers, descriptor))
 		return true;
 	if (descriptor >= 0)
@@ -148,6 +169,7 @@ int server_start(struct server *server, uv_loop_t *loop, const struct settings *
 		result = open_gate(server, listeners->all[i].descriptor);
 	if (result != 0)
 		return result;
+	server->first_kept = first_kept();
 	server->sweep.data = server;
 	uv_timer_init(loop, &server->sweep);
 	uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);

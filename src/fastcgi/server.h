@@ -22,6 +22,8 @@ struct server {
 	size_t count; /* of gates */
 	uv_timer_t sweep;
 	bool accepting;
+	int first_kept; /* of the descriptors that are kept back for sessions with the database */
+	bool tight;     /* the next connection would take one of those */
 };
 
 /*

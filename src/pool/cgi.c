@@ -95,8 +95,9 @@ static bool start(struct cgi *cgi, const struct settings *settings)
 	if (!loop_init(&cgi->loop) || !spawner_start(&cgi->spawner, settings))
 		return false;
 	cgi->loop.data = &cgi->spawner.threads;
-	lane_start(&cgi->common, &cgi->loop, settings, &catalogue_common, 1, &cgi->slow);
-	lane_start(&cgi->slow, &cgi->loop, settings, &catalogue_slow, 1, NULL);
+	lane_start(&cgi->common, &cgi->loop, settings, &catalogue_common, 1, NULL, 0);
+	lane_start(&cgi->slow, &cgi->loop, settings, &catalogue_slow, 1, &cgi->common,
+	    settings->token_session_idle);
 	return exchange_start(&cgi->exchanges, &cgi->loop, settings, &cgi->common, &cgi->slow);
 }
 

@@ -129,9 +129,9 @@ static bool start(struct worker *worker, const struct listeners *listeners)
 	struct handler handler;
 
 	lane_start(&worker->common, &worker->loop, settings, &catalogue_common,
-	    settings->max_requests, &worker->slow);
+	    settings->max_requests, NULL, 0);
 	lane_start(&worker->slow, &worker->loop, settings, &catalogue_slow,
-	    settings->max_token_lookups, NULL);
+	    settings->max_token_lookups, &worker->common, settings->token_session_idle);
 	if (!exchange_start(
 		&worker->exchanges, &worker->loop, settings, &worker->common, &worker->slow))
 		return false;

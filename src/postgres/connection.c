@@ -243,8 +243,7 @@ void connection_start(struct connection *connection, uv_loop_t *loop,
 	    .loop = loop, .settings = settings, .kind = kind, .events = events, .owner = owner};
 	uv_timer_init(loop, &connection->retry);
 	connection->retry.data = connection;
-	connection->changed = uv_now(loop);
-	try_now(connection);
+	connection->state = CONNECTION_RESTING;
 }
 
 void connection_flush(struct connection *connection)
@@ -321,6 +320,33 @@ void connection_break(struct connection *connection)
 	if (connection->state == CONNECTION_READY)
 		connection_lose(
 		    connection, CONNECTION_BROKEN, PQerrorMessage(connection->session.pg));
+}
+
+void connection_wake(struct connection *connection)
+{
+	if (connection->state != CONNECTION_RESTING)
+		return;
+	connection->changed = uv_now(connection->loop);
+	try_now(connection);
+	connection_check(connection);
+}
+
+void connection_rest(struct connection *connection)
+{
+	if (connection->state != CONNECTION_READY && connection->state != CONNECTION_DOWN)
+		return;
+	if (connection->state == CONNECTION_READY)
+		finish(connection);
+	uv_timer_stop(&connection->retry);
+	set_state(connection, CONNECTION_RESTING);
+	log_debug("the %s rests: nobody needs it", connection->kind->name);
+	connection_check(connection);
+}
+
+void connection_read(struct connection *connection)
+{
+	if (connection->state == CONNECTION_READY)
+		consume(connection);
 }
 
 void connection_hurry(struct connection *connection)

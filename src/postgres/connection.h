@@ -9,6 +9,7 @@
 #include <uv.h>
 
 enum connection_state {
+	CONNECTION_RESTING, /* is not needed, until connection_wake */
 	CONNECTION_DOWN,    /* waits for its next try */
 	CONNECTION_OPENING, /* session_open is at work in a thread */
 	CONNECTION_READY,   /* session.pg can be used */
@@ -61,7 +62,7 @@ struct connection {
 	char fault[sizeof(((struct session *)0)->fault)]; /* the last one logged */
 };
 
-/* Starts opening. Settings, loop, events and owner must outlive the connection. */
+/* Begins to rest. Settings, loop, events and owner must outlive the connection. */
 void connection_start(struct connection *connection, uv_loop_t *loop,
     const struct settings *settings, const struct session_kind *kind,
     const struct connection_events *events, void *owner);
@@ -95,6 +96,15 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 
 /* The same for a connection that is broken, with libpq's own reason. */
 void connection_break(struct connection *connection);
+
+/* Starts opening a connection that rests; harmless where it does not. */
+void connection_wake(struct connection *connection);
+
+/* Closes a session that is not needed, and makes no other try, without a call of lost; harmless while one is opening. */
+void connection_rest(struct connection *connection);
+
+/* Reads what has come, as if it were an event of the loop: for who is about to judge that nothing has. */
+void connection_read(struct connection *connection);
 
 /* Makes a next try that is still to come now: a sign was seen that the server is back. */
 void connection_hurry(struct connection *connection);

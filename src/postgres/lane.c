@@ -75,6 +75,8 @@ static struct question *first_of(const struct list *list)
 /* The database has been away for longer than a request is to wait for it. */
 static bool is_given_up(const struct lane *lane)
 {
+	if (lane->connection.state == CONNECTION_RESTING)
+		return lane->leader && is_given_up(lane->leader);
 	return !is_ready(lane) &&
 	       uv_now(lane->loop) - lane->connection.changed >= lane->settings->database_wait;
 }
@@ -238,12 +240,22 @@ static void on_readable(void *owner)
 	lane_check(lane);
 }
 
+/* Has the oldest batch been out for too long? */
+static bool is_overdue(const struct lane *lane)
+{
+	uint64_t limit = lane->settings->statement_timeout + OVERDUE_MS;
+
+	return lane->in_flight_count && uv_now(lane->loop) - lane->in_flight[0]->started >= limit;
+}
+
+/* What has come while this process stood still is no late answer: it is read before that is judged. */
 static void on_tick(uv_timer_t *tick)
 {
 	struct lane *lane = tick->data;
-	uint64_t now = uv_now(lane->loop), limit = lane->settings->statement_timeout + OVERDUE_MS;
 
-	if (lane->in_flight_count && now - lane->in_flight[0]->started >= limit)
+	if (is_overdue(lane))
+		connection_read(&lane->connection);
+	if (is_overdue(lane))
 		connection_lose(&lane->connection, CONNECTION_OVERDUE,
 		    "it did not answer within statement_timeout and 300 ms");
 	if (is_given_up(lane))
@@ -272,14 +284,40 @@ static void on_lost(void *owner, enum connection_loss loss)
 		settle_members(lane, lane->in_flight[--lane->in_flight_count], &error,
 		    overdue ? 0 : worth_asking(lane));
 	start_ticking(lane);
+	if (lane->leader && lane->queued == 0)
+		connection_rest(&lane->connection);
+}
+
+/* A session is opened once somebody needs it, and never before the leader's: a pooler may have only one. */
+static void wake(struct lane *lane)
+{
+	if (!lane->leader || is_ready(lane->leader))
+		connection_wake(&lane->connection);
+}
+
+static void on_idle(uv_timer_t *timer)
+{
+	struct lane *lane = timer->data;
+	uint64_t idle = uv_now(lane->loop) - lane->used, limit = lane->most_idle;
+	bool busy = lane->queued || lane->in_flight_count;
+
+	if (is_ready(lane) && !busy && idle >= limit)
+		connection_rest(&lane->connection);
+	else if (is_ready(lane))
+		uv_timer_start(timer, on_idle, idle < limit ? limit - idle : limit, 0);
+	lane_check(lane);
 }
 
 static void on_ready(void *owner)
 {
 	struct lane *lane = owner;
 
-	if (lane->follower)
+	if (lane->follower && lane->follower->queued) {
+		connection_wake(&lane->follower->connection);
 		connection_hurry(&lane->follower->connection);
+	}
+	if (lane->leader)
+		uv_timer_start(&lane->idle, on_idle, lane->most_idle, 0);
 	lane_check(lane);
 }
 
@@ -360,8 +398,12 @@ void lane_ask(struct lane *lane, struct question *question)
 	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);
 	list_append(shed ? &lane->shed : &lane->queue, &question->node);
-	if (!shed)
-		start_ticking(lane);
+	if (question != &lane->facts_question)
+		lane->used = uv_now(lane->loop);
+	if (shed)
+		return;
+	start_ticking(lane);
+	wake(lane);
 }
 
 static void on_facts(uv_timer_t *timer)
@@ -374,10 +416,13 @@ static void on_facts(uv_timer_t *timer)
 }
 
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-    const struct session_kind *kind, unsigned most, struct lane *follower)
+    const struct session_kind *kind, unsigned most, struct lane *leader, uint64_t most_idle)
 {
-	*lane =
-	    (struct lane){.loop = loop, .settings = settings, .most = most, .follower = follower};
+	*lane = (struct lane){.loop = loop,
+	    .settings = settings,
+	    .most = most,
+	    .leader = leader,
+	    .most_idle = most_idle};
 	assert(kind->in_flight <= LANE_IN_FLIGHT_MAX);
 	lane->facts_question = (struct question){.answered = on_facts_answered, .wants = 1};
 	for (unsigned i = 0; i < LANE_IN_FLIGHT_MAX; i++)
@@ -387,10 +432,15 @@ void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *setti
 	uv_prepare_init(loop, &lane->turn);
 	uv_timer_init(loop, &lane->tick);
 	uv_timer_init(loop, &lane->facts);
-	lane->turn.data = lane->tick.data = lane->facts.data = lane;
+	uv_timer_init(loop, &lane->idle);
+	lane->turn.data = lane->tick.data = lane->facts.data = lane->idle.data = lane;
 	uv_prepare_start(&lane->turn, on_turn);
 	uv_timer_start(&lane->facts, on_facts, FACTS_MS, FACTS_MS);
 	connection_start(&lane->connection, loop, settings, kind, &events, lane);
+	if (leader)
+		leader->follower = lane;
+	else
+		connection_wake(&lane->connection);
 }
 
 bool lane_withdraw(struct lane *lane, struct question *question)
@@ -399,6 +449,11 @@ bool lane_withdraw(struct lane *lane, struct question *question)
 
 	set_state(lane, question, out ? QUESTION_WITHDRAWN : QUESTION_IDLE);
 	return !out;
+}
+
+void lane_read(struct lane *lane)
+{
+	connection_read(&lane->connection);
 }
 
 const void *lane_facts(const struct lane *lane)
@@ -412,6 +467,7 @@ void lane_stop(struct lane *lane)
 	uv_close((uv_handle_t *)&lane->turn, NULL);
 	uv_close((uv_handle_t *)&lane->tick, NULL);
 	uv_close((uv_handle_t *)&lane->facts, NULL);
+	uv_close((uv_handle_t *)&lane->idle, NULL);
 }
 
 void lane_free(struct lane *lane)

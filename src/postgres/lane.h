@@ -27,15 +27,19 @@ struct lane {
 	struct question facts_question; /* asked by the lane itself, now and then */
 	const char *stale;              /* why the session is to be opened anew, or NULL */
 	uint64_t rests_until;           /* milliseconds of the loop's clock */
-	struct lane *follower;
+	struct lane *leader, *follower;
+	uv_timer_t idle;
+	uint64_t most_idle; /* milliseconds */
+	uint64_t used;      /* when somebody last asked; milliseconds of the loop's clock */
 };
 
 /*
- * Starts a lane of the kind that queues at most most questions. When its connection is ready,
- * follower (or NULL) tries its own at once. Settings and loop must outlive it.
+ * Starts a lane of the kind that queues at most most questions. One with a leader (or NULL) opens its
+ * session when somebody asks and that of the leader serves, and closes it again after most_idle
+ * milliseconds without a question; most_idle is of no matter without a leader. Settings, loop and leader must outlive it.
  */
 void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *settings,
-    const struct session_kind *kind, unsigned most, struct lane *follower);
+    const struct session_kind *kind, unsigned most, struct lane *leader, uint64_t most_idle);
 
 /*
  * Asks a question, which stays the asker's and must stay in place until it is answered; its
@@ -49,6 +53,12 @@ void lane_ask(struct lane *lane, struct question *question);
  * answered; false where it is out, and answered will still be called.
  */
 bool lane_withdraw(struct lane *lane, struct question *question);
+
+/*
+ * Takes the answers that have come but have not been read yet: for who is about to judge that one is late, as after a stop
+ * of the whole process. Calls answered.
+ */
+void lane_read(struct lane *lane);
 
 /*
  * What the last session of the lane knew of the database; all zero before the first one. Valid

@@ -204,7 +204,7 @@ class Pgbouncer(Process):
 
 
 class Workers(Process):
-    """A pool, ready when each worker serves, and has its connections to PostgreSQL where there is a database to be."""
+    """A pool, ready when each worker serves, and has its connection to PostgreSQL where there is a database to be."""
 
     def __init__(self, program, directory, database, environment=None, prefix=(), stderr_to=None, has_database=True, extra_groups=(), **settings):
         self.socket = settings.pop("socket", str(directory / "workers.sock"))
@@ -221,7 +221,7 @@ class Workers(Process):
         """True once as many workers as there are have said so; a connection to ask them would count as a client's."""
         said = ["a worker is serving"]
         if self.has_database:
-            said += ["the PostgreSQL connection is ready", "the PostgreSQL connection for access tokens is ready"]
+            said += ["the PostgreSQL connection is ready"]
         log = self.log()
         return all(len(set(re.findall(r" info (\d+) %s\b" % text, log))) >= self.count for text in said)
 
