@@ -533,3 +533,92 @@ def test_an_answer_that_came_while_the_worker_stood_still_is_read_before_it_is_j
         os.kill(workers.worker_pids()[0], signal.SIGCONT)
         assert client.reply().status == 200
     assert " is lost" not in workers.log()
+
+
+# A server that is away, or stands still
+
+class Doorstep(threading.Thread):
+    """In a server's place: takes each connection and closes it; counts them."""
+
+    def __init__(self, path):
+        super().__init__(daemon=True)
+        self.count, self.path, self.listener = 0, str(path), socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.path)
+        os.chmod(self.path, 0o777)
+        self.listener.listen()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.listener.accept()[0].close()
+                self.count += 1
+
+    def end(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        os.unlink(self.path)
+
+
+def shed_seconds(workers):
+    """How long a 503 takes, and that it says when to come again."""
+    started = time.monotonic()
+    reply = fastcgi.ask(workers.socket, URI, ADMIN)
+    assert reply.status == 503 and reply.headers["retry-after"] == "1"
+    return time.monotonic() - started
+
+
+def back_seconds(server, workers):
+    server.start_again()
+    ready = time.monotonic()
+    servers.wait_until(lambda: serves(workers), "the service")
+    return time.monotonic() - ready
+
+
+def test_a_server_that_is_down_for_ten_seconds(start_workers, make_postgres, figure):
+    server = make_postgres()
+    workers = start_workers(server.dsn(user="event_matcher"), **DEFAULTS)
+    assert serves(workers)
+    server.stop()
+    doorstep = Doorstep(server.directory / ".s.PGSQL.5432")
+    doorstep.start()
+    started = time.monotonic()
+    figure("the first 503, seconds", shed_seconds(workers), 1.1, room=2)
+    figure("each 503 after it, seconds", sorted(shed_seconds(workers) for _ in range(100))[50], 0.005, room=4)
+    time.sleep(max(0, 10 - (time.monotonic() - started)))
+    figure("connections tried in ten seconds", doorstep.count, 30)
+    doorstep.end()
+    figure("back after it is ready, seconds", back_seconds(server, workers), 0.5, room=3)
+
+
+def test_a_start_before_the_server_serves_soon_after_it(start_workers, make_postgres, figure):
+    server = make_postgres()
+    server.stop()
+    workers = start_workers(server.dsn(user="event_matcher"), has_database=False, **DEFAULTS)
+    servers.wait_until(lambda: status(workers) == 503, "a 503")
+    figure("serves after the server is ready, seconds", back_seconds(server, workers), 0.5, room=3)
+
+
+def backends_of(server):
+    return {pid for pid, in server.run("select pid from pg_stat_activity where usename = 'event_matcher'")}
+
+
+def test_a_backend_and_a_postmaster_that_stand_still_cost_their_own_requests_only(start_workers, make_postgres, figure):
+    server = make_postgres()
+    workers = start_workers(server.dsn(user="event_matcher"), **DEFAULTS)
+    assert serves(workers)
+    stopped = backends_of(server) | {server.pid}
+    others = start_workers(server.dsn(user="event_matcher"), **DEFAULTS)
+    assert serves(others)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        took = seconds(lambda: status(workers), 504)
+        figure("off the deadline of 2 seconds", abs(took - 2), 0.1, room=5)
+        started = time.monotonic()
+        while time.monotonic() < started + 2:
+            assert serves(others)
+        assert "it did not answer within statement_timeout" in workers.log() and "is lost" not in others.log()
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    servers.wait_until(lambda: serves(workers), "the service")
