@@ -2,6 +2,7 @@
 /* Settings into a role: a pool, one worker, one CGI request, a check. */
 #include "authentik/catalogue.h"
 #include "base/log.h"
+#include "fastcgi/allowed.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
 #include "pool/generation.h"
@@ -23,13 +24,22 @@ static int usage_error(const char *error)
 	return EXIT_USAGE;
 }
 
+/* What no database is needed to judge. */
+static bool judge(const struct settings *settings, char error[SETTINGS_ERROR_SIZE])
+{
+	struct allowed allowed;
+
+	return generation_judge(settings, error) &&
+	       allowed_load(&allowed, error, SETTINGS_ERROR_SIZE);
+}
+
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
 	char error[SETTINGS_ERROR_SIZE];
 	struct session session = {0};
 
-	if (!generation_judge(settings, error))
+	if (!judge(settings, error))
 		return usage_error(error);
 	for (int i = 0; i < 2; i++) {
 		session_open(&session, settings, kinds[i]);
@@ -82,7 +92,7 @@ static int serve(struct settings *settings, struct invocation *invocation)
 	char error[SETTINGS_ERROR_SIZE];
 
 	log_set_level(settings->log_level);
-	if (!generation_judge(settings, error))
+	if (!judge(settings, error))
 		return usage_error(error);
 	signal(SIGPIPE, SIG_IGN);
 	if (*settings->listen || listener_is_inherited() || upgrade_is_inherited())

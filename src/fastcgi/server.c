@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { NOT_ALLOWED = -2 };
+
 enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256, FIRST_WORD_MS = 500, KEPT_DESCRIPTORS = 8 };
 
 static void on_connection(uv_poll_t *poll, int status, int events);
@@ -70,12 +72,29 @@ static void rest(struct server *server, const char *reason)
 	watch_gates(server, false);
 }
 
+/* The descriptor of who waits; -1 as accept4, NOT_ALLOWED for who was sent away. */
+static int accept_allowed(const struct server_gate *gate)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	socklen_t size = sizeof(peer);
+	int descriptor = accept4(
+	    gate->descriptor, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (descriptor < 0 || allowed_has(&gate->server->allowed, &peer))
+		return descriptor;
+	allowed_tell(&peer);
+	close(descriptor);
+	return NOT_ALLOWED;
+}
+
 /* Takes one connection; false where none waits, or none can be taken now. */
 static bool accept_one(struct server_gate *gate)
 {
 	struct server *server = gate->server;
-	int descriptor = accept4(gate->descriptor, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int descriptor = accept_allowed(gate);
 
+	if (descriptor == NOT_ALLOWED)
+		return true;
 	server->tight = descriptor + 1 >= server->first_kept;
 	if (descriptor >= 0 && peer_open(&server->peers, descriptor))
 		return true;
@@ -158,9 +177,12 @@ int server_start(struct server *server, uv_loop_t *loop, const struct settings *
     const struct listeners *listeners, const struct handler *handler)
 {
 	struct peers *peers = &server->peers;
+	char error[300];
 	int result = 0;
 
 	memset(server, 0, sizeof(*server));
+	if (!allowed_load(&server->allowed, error, sizeof(error)))
+		return UV_EINVAL;
 	peers->loop = loop;
 	peers->settings = settings;
 	peers->handler = *handler;
@@ -205,14 +227,16 @@ static void close_gates(struct server *server)
 	server->count = 0;
 }
 
+/* At most as many as there are places, also of those who are sent away: they could come for ever. */
 static void accept_rest(struct server *server)
 {
 	const struct peers *peers = &server->peers;
 
 	for (size_t i = 0; i < server->count; i++)
-		while (
-		    peers->open < peers->settings->max_connections && accept_one(&server->gates[i]))
-			;
+		for (size_t left = peers->settings->max_connections; left; left--)
+			if (peers->open >= peers->settings->max_connections ||
+			    !accept_one(&server->gates[i]))
+				break;
 }
 
 /* A request may be on its way to a connection that looks idle: it is read once more before it is closed. */

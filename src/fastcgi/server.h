@@ -3,6 +3,7 @@
 #ifndef FASTCGI_SERVER_H
 #define FASTCGI_SERVER_H
 
+#include "fastcgi/allowed.h"
 #include "fastcgi/listener.h"
 #include "fastcgi/peer.h"
 
@@ -20,6 +21,7 @@ struct server {
 	struct peers peers;
 	struct server_gate gates[LISTENERS_MAX];
 	size_t count; /* of gates */
+	struct allowed allowed;
 	uv_timer_t sweep;
 	bool accepting;
 	int first_kept; /* of the descriptors that are kept back for sessions with the database */
@@ -28,7 +30,8 @@ struct server {
 
 /*
  * Starts serving on the listening descriptors, which are the server's from now on. The settings and the loop must
- * outlive the server. Returns 0 or libuv's error.
+ * outlive the server. Whom TCP lets in is read from the environment (fastcgi/allowed.h). Returns 0 or libuv's error,
+ * UV_EINVAL where that is no list of addresses.
  */
 int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
     const struct listeners *listeners, const struct handler *handler);

@@ -2,6 +2,7 @@
 """Real clients and every way to be started: nginx, cgi-fcgi, spawn-fcgi, CGI, systemd's descriptors."""
 import json
 import os
+import re
 import socket
 import subprocess
 
@@ -160,3 +161,34 @@ def test_tcp_serves_as_the_unix_socket_does(start_workers, alone):
         connection.sendall(sample.request(flags=0))
         assert b"Status: 200 OK" in connection.makefile("rb").read()
     assert workers.stop() == 0
+
+
+def reply_to(port, source):
+    """All that comes back to a request from this source address; nothing where its connection is cut."""
+    with socket.create_connection(("127.0.0.1", port), 60, (source, 0)) as connection:
+        try:
+            connection.sendall(sample.request(flags=0))
+            return connection.makefile("rb").read()
+        except (ConnectionResetError, BrokenPipeError):
+            return b""
+
+
+def test_over_tcp_only_the_web_servers_of_the_list_are_served(start_workers, alone):
+    port = servers.free_port()
+    workers = start_workers(alone, listen="127.0.0.1:%d" % port, environment={"FCGI_WEB_SERVER_ADDRS": "::1, 127.0.0.2,192.0.2.1"})
+    for _ in range(3):
+        assert reply_to(port, "127.0.0.1") == reply_to(port, "127.0.0.3") == b""
+        assert b"Status: 200 OK" in reply_to(port, "127.0.0.2")
+    assert re.findall(r"a peer of (\S+) is sent away", workers.log()) == ["127.0.0.1", "127.0.0.3"]
+
+
+def test_the_list_of_web_servers_does_not_concern_unix_sockets(start_workers, alone):
+    workers = start_workers(alone, environment={"FCGI_WEB_SERVER_ADDRS": "192.0.2.1"})
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and "sent away" not in workers.log()
+
+
+@pytest.mark.parametrize("role", ["--check", "--listen=127.0.0.1:1"])
+def test_a_bad_entry_in_the_list_of_web_servers_is_named_at_the_start(program, role):
+    result = subprocess.run([program, role, "--database=dbname=x"], env={"FCGI_WEB_SERVER_ADDRS": "127.0.0.1,10.0.0.0/8"},
+                            capture_output=True, text=True, timeout=60)
+    assert result.returncode == 2 and 'FCGI_WEB_SERVER_ADDRS: "10.0.0.0/8" is no address' in result.stderr
