@@ -59,8 +59,10 @@ class Connection:
 
     def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(timeout)
+        # A socket that does not block, as one with Python's timeout, is refused where the queue is full.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", timeout, 0))
         self.socket.connect(path)
+        self.socket.settimeout(timeout)
 
     def __enter__(self):
         return self
