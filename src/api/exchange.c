@@ -154,8 +154,8 @@ static void reply(struct exchange *exchange, enum status status)
 	if (status == STATUS_OK && exchange->body.failed)
 		status = STATUS_UNAVAILABLE;
 	if (status >= STATUS_ERROR)
-		log_warning("%s: answered %s (request %s)", exchange->operation->doing,
-		    status_line(status), *exchange->id ? exchange->id : "without id");
+		failures_note(
+		    &exchange->all->failures, exchange->operation->doing, status, exchange->id);
 	if (status != STATUS_OK)
 		write_error(exchange, status);
 	send_reply(exchange, status);
@@ -336,6 +336,7 @@ static bool shed(struct exchange *exchange, struct buffer *response)
 {
 	const struct request refused = {.status = STATUS_UNAVAILABLE, .head = exchange->head};
 
+	failures_shed(&exchange->all->failures, exchange->operation->doing, exchange->id);
 	refuse(exchange->all, &refused, response);
 	free_slot(exchange);
 	return false;
@@ -403,12 +404,14 @@ bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct s
 	}
 	uv_timer_init(loop, &exchanges->deadline);
 	exchanges->deadline.data = exchanges;
+	failures_start(&exchanges->failures, loop);
 	return true;
 }
 
 void exchange_stop(struct exchanges *exchanges)
 {
 	uv_close((uv_handle_t *)&exchanges->deadline, NULL);
+	failures_stop(&exchanges->failures);
 }
 
 void exchange_free(struct exchanges *exchanges)

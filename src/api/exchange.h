@@ -3,6 +3,7 @@
 #ifndef API_EXCHANGE_H
 #define API_EXCHANGE_H
 
+#include "api/failures.h"
 #include "api/operation.h"
 #include "authentik/guess.h"
 #include "base/buffer.h"
@@ -35,6 +36,7 @@ struct exchanges {
 	struct list unused;
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;
+	struct failures failures;
 	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };
 

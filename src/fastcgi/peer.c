@@ -196,9 +196,11 @@ static void append_reply(struct peer *peer, const struct iovec *parts, int count
 	struct peers *peers = peer->peers;
 
 	if (peers->unsent + size_of(parts, count) > peers->settings->max_unsent) {
-		log_warning("replying: %zu bytes, beside %zu that wait for slow readers, are more "
+		if (debounce_take(&peers->unread, uv_now(peers->loop)))
+			log_warning(
+			    "replying: %zu bytes, beside %zu that wait for slow readers, are more "
 			    "than max_unsent allows",
-		    size_of(parts, count), peers->unsent);
+			    size_of(parts, count), peers->unsent);
 		parts = &peers->handler.overloaded;
 		count = 1;
 	}
@@ -424,6 +426,10 @@ bool peer_open(struct peers *peers, int descriptor)
 	peer->framing.limits = &peers->limits;
 	peer->framing.pool = &peers->pool;
 	peer->over_limit = peers->open >= peers->settings->max_connections;
+	if (peer->over_limit && debounce_take(&peers->crowded, uv_now(peers->loop)))
+		log_warning(
+		    "accepting a connection: %zu are open, max_connections; it is answered 503",
+		    peers->open);
 	list_init(&peer->node);
 	peers->connections++;
 	peers->open++;

@@ -4,6 +4,7 @@
 #define FASTCGI_PEER_H
 
 #include "base/buffer.h"
+#include "base/debounce.h"
 #include "base/handler.h"
 #include "base/list.h"
 #include "settings.h"
@@ -39,6 +40,8 @@ struct peers {
 	size_t connections;          /* those not yet freed */
 	size_t open;                 /* those of them that are not closed */
 	size_t unsent;               /* reply bytes that wait for slow readers */
+	struct debounce crowded;     /* more than max_connections */
+	struct debounce unread;      /* more than max_unsent */
 	struct list in[PEER_CLOSED]; /* by state, in the order of their since */
 	struct buffer_pool pool;
 	unsigned char received[65536];

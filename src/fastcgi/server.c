@@ -68,7 +68,8 @@ static void on_closed(struct peers *peers)
  */
 static void rest(struct server *server, const char *reason)
 {
-	log_warning("accepting a connection: %s; trying again when one is closed", reason);
+	if (debounce_take(&server->resting, uv_now(server->peers.loop)))
+		log_warning("accepting a connection: %s; trying again when one is closed", reason);
 	watch_gates(server, false);
 }
 
@@ -132,6 +133,14 @@ static void expire(struct peers *peers, enum peer_state state, uint64_t limit, c
 	}
 }
 
+static void sum_up(struct debounce *debounce, uint64_t now, const char *what)
+{
+	unsigned count = debounce_turn(debounce, now);
+
+	if (count)
+		log_warning("%s: %u times more in the last %d s", what, count, DEBOUNCE_MS / 1000);
+}
+
 static void on_sweep(uv_timer_t *timer)
 {
 	struct server *server = timer->data;
@@ -147,6 +156,12 @@ static void on_sweep(uv_timer_t *timer)
 	expire(peers, PEER_SENDING, settings->send_timeout, "no byte taken for send_timeout");
 	expire(peers, PEER_LINGERING, settings->send_timeout,
 	    "not closed by the peer within send_timeout");
+	sum_up(&peers->crowded, uv_now(peers->loop),
+	    "connections beyond max_connections, answered 503");
+	sum_up(
+	    &peers->unread, uv_now(peers->loop), "replies beyond max_unsent, answered 503 instead");
+	sum_up(
+	    &server->resting, uv_now(peers->loop), "no descriptor or no memory for a connection");
 	update_gates(server);
 }
 

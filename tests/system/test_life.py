@@ -437,3 +437,52 @@ def test_an_upgrade_takes_every_socket_along(program, alone, directory):
         servers.wait_until(lambda: not is_there(successor), "its end")
         with socket.create_connection(("127.0.0.1", port), 5), socket.socket(socket.AF_UNIX) as waiting:
             waiting.connect(path)  # both wait for the next start
+
+
+def failures(log):
+    """How many failures the log accounts for: those it names, and those it counts."""
+    return log.count(": answered 50") + sum(map(int, re.findall(r"beside the one named: (\d+)", log)))
+
+
+def test_a_lost_database_is_no_line_a_request(start_workers, directory):
+    workers = start_workers("host=%s" % directory, has_database=False, database_wait="0ms")
+    with fastcgi.Connection(workers.socket) as connection:
+        assert {connection.ask(URI, ADMIN).status for _ in range(500)} == {503}
+    lines = workers.log().count(": answered 503")
+    figure("lines for 500 requests without a database", lines, 2)
+    assert 1 <= lines <= 2
+    assert workers.stop() == 0 and failures(workers.log()) == 500
+
+
+def test_what_is_shed_at_max_requests_is_said_and_counted(start_workers, own):
+    openloop.slow_down(own, 1)
+    workers = start_workers(own, max_requests=2)
+    connections = [fastcgi.Connection(workers.socket) for _ in range(40)]
+    for connection in connections:
+        connection.send(sample.request())
+    shed = [connection.reply().status for connection in connections].count(503)
+    assert shed >= 30 and "max_requests wait for the database already" in workers.log()
+    assert workers.stop() == 0 and failures(workers.log()) == shed
+
+
+def test_connections_beyond_max_connections_are_said_and_counted(start_workers, alone):
+    workers = start_workers(alone, max_connections=2)
+    kept = [fastcgi.Connection(workers.socket) for _ in range(2)]
+    assert [connection.ask(URI, ADMIN).status for connection in kept] == [200, 200]
+    assert [status(workers) for _ in range(5)] == [503] * 5
+    assert workers.log().count("are open, max_connections") == 1
+    servers.wait_until(lambda: "beyond max_connections, answered 503: 4 times more" in workers.log(), "the count")
+
+
+def test_an_answer_that_came_while_the_worker_was_stopped_is_no_late_one(start_workers, own):
+    openloop.slow_down(own, 0.3)
+    workers = start_workers(own, request_timeout="1s", statement_timeout="900ms", watchdog_timeout="0ms")
+    assert fastcgi.ask(workers.socket, fastcgi.URI.format(sample.POLICIES[1]), ADMIN).status == 200
+    worker, = workers.worker_pids()
+    with fastcgi.Connection(workers.socket) as connection:
+        connection.send(sample.request())
+        servers.wait_until(lambda: own.run("select count(*) from pg_stat_activity where state = 'active' and usename = 'event_matcher' and datname = current_database()")[0][0], "the question to be out")
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(1.5)  # the time is the subject: longer than the request's budget
+        os.kill(worker, signal.SIGCONT)
+        assert connection.reply().status == 200
