@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-enum { STEADY_MS = 10000, START_FACTOR = 5 };
+enum { STEADY_MS = 2000, START_FACTOR = 5 };
 
 void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot)
 {

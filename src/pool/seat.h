@@ -23,7 +23,7 @@ struct seat {
 void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot);
 
 /*
- * Its process has ended, or none could be started. The next one is due at once where this one has served for ten
+ * Its process has ended, or none could be started. The next one is due at once where this one has served for two
  * seconds, else after a delay that doubles from SEAT_DELAY_FIRST_MS to SEAT_DELAY_MOST_MS.
  */
 void seat_empty(struct seat *seat);

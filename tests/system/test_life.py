@@ -13,6 +13,7 @@ import pytest
 
 import fastcgi
 import openloop
+import rawhttp
 import sample
 import servers
 from openloop import Busy, OpenLoop, figure
@@ -476,7 +477,7 @@ def test_connections_beyond_max_connections_are_said_and_counted(start_workers, 
 
 def test_an_answer_that_came_while_the_worker_was_stopped_is_no_late_one(start_workers, own):
     openloop.slow_down(own, 0.3)
-    workers = start_workers(own, request_timeout="1s", statement_timeout="900ms", watchdog_timeout="0ms")
+    workers = start_workers(own, request_timeout="1s", watchdog_timeout="0ms")
     assert fastcgi.ask(workers.socket, fastcgi.URI.format(sample.POLICIES[1]), ADMIN).status == 200
     worker, = workers.worker_pids()
     with fastcgi.Connection(workers.socket) as connection:
@@ -486,3 +487,210 @@ def test_an_answer_that_came_while_the_worker_was_stopped_is_no_late_one(start_w
         time.sleep(1.5)  # the time is the subject: longer than the request's budget
         os.kill(worker, signal.SIGCONT)
         assert connection.reply().status == 200
+
+
+@BUSY
+def test_workers_killed_under_load_lose_no_request_behind_nginx_as_shipped(start_workers, start_nginx, own, busy):
+    openloop.slow_down(own)
+    workers = start_workers(own, workers=2)
+    nginx, delays = start_nginx(workers.socket), []
+    with Busy(busy):
+        load = OpenLoop(nginx.socket, openloop.bodies(workers.socket))
+        for _ in range(5):
+            load.wait_for(400)  # two seconds: a worker that dies sooner is replaced later
+            victim, killed = workers.worker_pids()[0], time.monotonic()
+            os.kill(victim, signal.SIGKILL)
+            servers.wait_until(lambda: len(set(workers.worker_pids()) - {victim}) == 2, "the worker's successor")
+            delays.append(round(time.monotonic() - killed, 3))
+        load.wait_for(100)
+        load.stop()
+    figure("5 workers killed, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
+    figure("respawn, s", max(delays), 0.1)
+    assert load.failed() == [] and min(delays) < 0.1
+
+
+class BareNginx(servers.Nginx):
+    """A fastcgi_pass to the socket and nothing else of ours."""
+
+    @staticmethod
+    def use_site(directory, site, authentik):
+        conf = (directory / "event-matcher.conf").read_text()
+        kept = [line for line in conf.splitlines() if "fastcgi_param" in line]
+        (directory / "event-matcher.conf").write_text("\n".join(["fastcgi_pass unix:%s;" % authentik, *kept]) + "\n")
+
+
+def test_a_worker_killed_behind_a_bare_fastcgi_pass_loses_only_what_it_had(start_workers, own):
+    openloop.slow_down(own)
+    workers = start_workers(own, workers=2)
+    nginx = BareNginx(servers.make_directory(), workers.socket, site="bare", authentik=workers.socket)
+    try:
+        load = OpenLoop(nginx.socket, openloop.bodies(workers.socket))
+        load.wait_for(200)
+        before = len(load.outcomes)
+        in_flight = load.next - before
+        os.kill(workers.worker_pids()[0], signal.SIGKILL)
+        load.wait_for(200)
+        load.stop()
+    finally:
+        nginx.stop()
+        shutil.rmtree(nginx.directory)
+    figure("a worker killed behind a bare fastcgi_pass, failed", len(load.failed()), "%d in flight" % in_flight)
+    assert len(load.failed()) <= openloop.CONNECTIONS
+
+
+@BUSY
+def test_a_worker_that_is_stopped_under_load_loses_no_request(start_workers, start_nginx, own, busy):
+    openloop.slow_down(own)
+    workers = start_workers(own, workers=2)
+    nginx = start_nginx(workers.socket)
+    with Busy(busy):
+        load = OpenLoop(nginx.socket, openloop.bodies(workers.socket))
+        load.wait_for(200)
+        victim, stopped = stop_one(workers)
+        servers.wait_until(lambda: victim not in workers.worker_pids() and len(workers.worker_pids()) == 2, "its successor")
+        took = time.monotonic() - stopped
+        load.wait_for(600)
+        load.stop()
+    slowest = max(outcome.took for outcome in load.outcomes)
+    figure("a worker stopped, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
+    figure("the slowest of them, s", round(slowest, 2), 6)
+    figure("the stopped worker is replaced after, s", round(took, 2), 3)
+    assert load.failed() == [] and slowest < 6
+
+
+def test_a_worker_that_crashes_at_each_start_costs_few_forks_and_lines(program, tmp_path):
+    (tmp_path / "crash.c").write_text("#include <signal.h>\nint uv_loop_init(void *loop) { (void)loop; return raise(SIGKILL); }\n")
+    directory = servers.make_directory()
+    library = directory / "crash.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, tmp_path / "crash.c"], check=True)
+    library.chmod(0o755)
+    pool = servers.Process([program, "--listen=unix:%s/x.sock" % directory, "--workers=2"], directory, "crashing",
+                           {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    pool.wait_ready(lambda: "was ended by signal" in pool.log(), "a crash")
+    time.sleep(7)  # the time is the subject: delays of 0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2 s are over; 6.4 and 10 would follow
+    forks, lines = pool.log().count("was ended by signal"), len(pool.log().splitlines())
+    assert pool.stop() == 0
+    shutil.rmtree(directory)
+    figure("forks in 7 s of crashes; in 30 s two a worker more", forks, "16; 20")
+    figure("lines", lines, 40)
+    assert 8 <= forks <= 16 and lines <= 30
+
+
+def test_a_pool_whose_supervisor_is_killed_leaves_no_orphan_and_frees_the_socket_at_once(program, start_workers, alone, directory):
+    path = str(directory / "killed.sock")
+    pool = servers.Process([program, "--listen=unix:" + path, "--database=" + alone.dsn, "--workers=2"], directory, "killed")
+    pool.wait_ready(lambda: pool.log().count("is serving") == 2, "the pool")
+    orphans = [int(pid) for pid in pathlib.Path("/proc/%d/task/%d/children" % (pool.pid, pool.pid)).read_text().split()]
+    with fastcgi.Connection(path) as slow:
+        slow.send(fastcgi.begin())
+        fastcgi.ask(path, URI, ADMIN)
+        pool.process.kill()
+        pool.process.wait()
+        killed = time.monotonic()
+        servers.wait_until(lambda: not servers.connects(path), "the socket to be free")
+        successor = start_workers(alone, socket=path)
+        figure("a successor serves after the supervisor's death after, s", round(time.monotonic() - killed, 2), 11)
+        assert status(successor) == 200
+        servers.wait_until(lambda: not any(map(is_there, orphans)), "the orphans to end")
+        figure("no orphan is left after, s", round(time.monotonic() - killed, 2), 11)
+    assert status(successor) == 200
+
+
+class TwoPools(servers.Nginx):
+    """nginx/two-pools.conf in place of upstream.conf."""
+
+    @staticmethod
+    def use_site(directory, site, authentik):
+        conf = (directory / "two-pools.conf").read_text()
+        for name, path in zip(("one", "two"), authentik):
+            conf = conf.replace("/run/event-matcher-fcgi/%s.sock" % name, path)
+        (directory / "upstream.conf").write_text(conf)
+
+
+@BUSY
+def test_two_pools_are_replaced_one_after_the_other_without_a_lost_request(start_workers, own, busy):
+    openloop.slow_down(own)
+    pools = [start_workers(own, workers=2) for _ in range(2)]
+    nginx, ends = TwoPools(servers.make_directory(), pools[0].socket, site="two", authentik=[pool.socket for pool in pools]), []
+    try:
+        with Busy(busy):
+            load = OpenLoop(nginx.socket, openloop.bodies(pools[0].socket))
+            load.wait_for(100)
+            for pool in pools:
+                begun = time.monotonic()
+                assert pool.stop() == 0
+                ends.append(round(time.monotonic() - begun, 2))
+                load.wait_for(100)
+                start_workers(own, workers=2, socket=pool.socket)
+                load.wait_for(400)
+            load.stop()
+    finally:
+        nginx.stop()
+        shutil.rmtree(nginx.directory)
+    figure("two pools replaced, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
+    figure("a drain under load took, s", max(ends), 10)
+    assert load.failed() == [] and max(ends) < 10
+
+
+def test_a_second_sigterm_ends_a_busy_pool_at_once(start_workers, own):
+    openloop.slow_down(own, 20)
+    workers = start_workers(own, workers=2, drain_timeout="5min")
+    with fastcgi.Connection(workers.socket) as busy:
+        busy.send(sample.request())
+        assert fastcgi.ask(workers.socket, fastcgi.URI.format(sample.POLICIES[1]), ADMIN).status == 200
+        workers.process.send_signal(signal.SIGTERM)
+        said(workers, "draining")
+        again = time.monotonic()
+        workers.process.send_signal(signal.SIGTERM)
+        assert workers.process.wait(60) == 0
+        took = time.monotonic() - again
+    figure("end after the second SIGTERM, s", round(took, 3), 0.2)
+    assert took < 0.2 + 1  # a second for a busy machine: without it, it would be minutes
+
+
+def test_a_full_listen_queue_is_no_end_and_soon_over(start_workers, start_nginx, alone):
+    workers = start_workers(alone, workers=2, listen_backlog=100, watchdog_timeout="0ms")
+    nginx = start_nginx(workers.socket)
+    stopped, waiting = workers.worker_pids(), []
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    for _ in range(600):
+        waiting.append(socket.socket(socket.AF_UNIX))
+        waiting[-1].setblocking(False)
+        waiting[-1].connect_ex(workers.socket)
+    refusal = ask_over_http(nginx)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    for connection in waiting:
+        connection.close()
+    resumed = time.monotonic()
+    servers.wait_until(lambda: ask_over_http(nginx) == 200, "an answer")
+    figure("first answer after SIGCONT, s", round(time.monotonic() - resumed, 2), 1)
+    statuses = [ask_over_http(nginx) for _ in range(100)]
+    figure("a listen queue was full: nginx said %d; failed afterwards" % refusal, 100 - statuses.count(200), 0)
+    assert refusal == 502 and statuses == [200] * 100 and workers.worker_pids() == stopped
+
+
+def ask_over_http(nginx):
+    return rawhttp.ask(nginx.socket, "GET", URI, sample.KEY).status
+
+
+def ticks(pid):
+    fields = pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_without_descriptors_a_worker_rests_and_recovers(start_workers, alone):
+    workers = start_workers(alone, prefix=["prlimit", "--nofile=32:32"])
+    worker, = workers.worker_pids()
+    connections = [fastcgi.Connection(workers.socket) for _ in range(100)]
+    said(workers, "Too many open files")
+    before, started = ticks(worker), time.monotonic()
+    time.sleep(2)  # the time is the subject: what it costs to have no descriptor
+    share = (ticks(worker) - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - started)
+    assert connections[0].ask(URI, ADMIN).status == 200
+    for connection in connections:
+        connection.socket.close()
+    figure("processor time without descriptors, %", round(100 * share, 1), 5)
+    assert share < 0.05 and [status(workers) for _ in range(50)] == [200] * 50 and workers.worker_pids() == [worker]
+    assert workers.log().count("Too many open files") <= 2
