@@ -62,14 +62,19 @@ static void on_closed(struct peers *peers)
 	update_gates(server);
 }
 
+static void say_resting(struct server *server, const char *reason)
+{
+	if (debounce_take(&server->resting, uv_now(server->peers.loop)))
+		log_warning("accepting a connection: %s; trying again when one is closed", reason);
+}
+
 /*
  * Without descriptors or memory the listener would be ready for ever: it rests until the next
  * sweep.
  */
 static void rest(struct server *server, const char *reason)
 {
-	if (debounce_take(&server->resting, uv_now(server->peers.loop)))
-		log_warning("accepting a connection: %s; trying again when one is closed", reason);
+	say_resting(server, reason);
 	watch_gates(server, false);
 }
 
@@ -97,6 +102,8 @@ static bool accept_one(struct server_gate *gate)
 	if (descriptor == NOT_ALLOWED)
 		return true;
 	server->tight = descriptor + 1 >= server->first_kept;
+	if (server->tight)
+		say_resting(server, strerror(EMFILE));
 	if (descriptor >= 0 && peer_open(&server->peers, descriptor))
 		return true;
 	if (descriptor >= 0)
