@@ -2,14 +2,15 @@
 /* Settings into a role: a pool, one worker, one CGI request, a check. */
 #include "authentik/catalogue.h"
 #include "base/log.h"
-#include "fastcgi/allowed.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
+#include "pool/configuration.h"
 #include "pool/generation.h"
 #include "pool/sandbox.h"
 #include "pool/supervisor.h"
 #include "pool/upgrade.h"
 #include "pool/worker.h"
+#include "postgres/conninfo.h"
 #include "settings.h"
 
 #include <signal.h>
@@ -24,23 +25,11 @@ static int usage_error(const char *error)
 	return EXIT_USAGE;
 }
 
-/* What no database is needed to judge. */
-static bool judge(const struct settings *settings, char error[SETTINGS_ERROR_SIZE])
-{
-	struct allowed allowed;
-
-	return generation_judge(settings, error) &&
-	       allowed_load(&allowed, error, SETTINGS_ERROR_SIZE);
-}
-
 static int check(const struct settings *settings)
 {
 	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
-	char error[SETTINGS_ERROR_SIZE];
 	struct session session = {0};
 
-	if (!judge(settings, error))
-		return usage_error(error);
 	for (int i = 0; i < 2; i++) {
 		session_open(&session, settings, kinds[i]);
 		if (!session.pg) {
@@ -55,6 +44,14 @@ static int check(const struct settings *settings)
 	}
 	puts("settings and database are good");
 	return 0;
+}
+
+static int dump(const struct settings *settings)
+{
+	if (settings_dump(settings, conninfo_show, stdout))
+		return 0;
+	fputs("event-matcher-fcgi: printing the settings: no memory\n", stderr);
+	return 1;
 }
 
 static bool find_sockets(struct listeners *listeners, struct invocation *invocation,
@@ -83,17 +80,14 @@ static int serve_alone(const struct settings *settings)
 {
 	struct listeners listeners = listener_alone(STDIN_FILENO);
 
-	return sandbox_harden(settings) ? worker_run(settings, &listeners, NULL) : 1;
+	return sandbox_harden(settings) ? worker_run(settings, &listeners, NULL, NULL) : 1;
 }
 
 /* How it finds its work: see event-matcher-fcgi(8). */
 static int serve(struct settings *settings, struct invocation *invocation)
 {
-	char error[SETTINGS_ERROR_SIZE];
-
-	log_set_level(settings->log_level);
-	if (!judge(settings, error))
-		return usage_error(error);
+	if (!configuration_open_log(settings))
+		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	if (*settings->listen || listener_is_inherited() || upgrade_is_inherited())
 		return serve_pool(settings, invocation);
@@ -119,12 +113,15 @@ int main(int argc, char **argv)
 		argc = 0;
 	invocation.argc = argc;
 	upgrade_find_program(argv[0], invocation.program, sizeof(invocation.program));
-	switch (settings_load(&settings, argc, argv, error)) {
+	switch (configuration_load(&settings, argc, argv, error)) {
 	case SETTINGS_RUN:
 		code = serve(&settings, &invocation);
 		break;
 	case SETTINGS_CHECK:
 		code = check(&settings);
+		break;
+	case SETTINGS_DUMP:
+		code = dump(&settings);
 		break;
 	case SETTINGS_HELP:
 		settings_print_help(stdout);

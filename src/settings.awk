@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Fills the manual page: awk -f settings.awk settings.def PAGE.in prints the page, with an item a row for @SETTINGS@.
+# Fills a text: awk -f settings.awk settings.def TEXT.in prints it, with a row of settings.def each as an item of a manual page
+# for @SETTINGS@, or as a comment and a line that a settings file may have for @LINES@.
 
 # A row may take several lines; its quoted texts are the default and the help.
 /^SETTING\(/ {
@@ -9,13 +10,14 @@
 	split(row, part, "\"")
 	name = part[1]
 	gsub(/^SETTING\(|,.*/, "", name)
-	default_value = part[2] == "" ? "none" : part[2]
 	help = toupper(substr(part[4], 1, 1)) substr(part[4], 2)
 	if (part[3] ~ /RESTART/)
 		help = help "; kept until a restart"
-	items = items ".It Cm " name " Pq default: " default_value "\n" help ".\n"
+	items = items ".It Cm " name " Pq default: " (part[2] == "" ? "none" : part[2]) "\n" help ".\n"
+	lines = lines "\n# " help ".\n#" name " =" (part[2] == "" ? "" : " " part[2]) "\n"
 }
 
-# The page itself.
+# The text itself.
 FNR != NR && $0 == "@SETTINGS@" { printf "%s", items }
-FNR != NR && $0 != "@SETTINGS@"
+FNR != NR && $0 == "@LINES@" { printf "%s", lines }
+FNR != NR && $0 !~ /^@(SETTINGS|LINES)@$/

@@ -2,7 +2,7 @@
 /* This program's settings, as settings.def lists them, into one struct. */
 #include "settings.h"
 
-#include "base/option.h"
+#include "base/option_row.h"
 
 #include <assert.h>
 #include <string.h>
@@ -12,6 +12,9 @@
 
 static const struct value_kind value_level = {
     .form = "error, warning, info or debug", .words = log_level_names};
+static const struct value_kind value_form = {.form = "text or json", .words = log_form_names};
+static const struct value_kind value_conninfo = {
+    .form = "a text that memory has room for", .secret = true};
 
 #define SETTING(name, kind, initial, least, most, change, help)                                    \
 	{#name, &value_##kind, offsetof(struct settings, name), sizeof(settings_##kind), initial,  \
@@ -22,8 +25,8 @@ static const struct option_row rows[] = {
 };
 
 static const struct option_command commands[] = {{"check", 0, SETTINGS_CHECK, false},
-    {"help", 'h', SETTINGS_HELP, true}, {"version", 'V', SETTINGS_VERSION, true},
-    {NULL, 0, 0, false}};
+    {"dump-config", 0, SETTINGS_DUMP, false}, {"help", 'h', SETTINGS_HELP, true},
+    {"version", 'V', SETTINGS_VERSION, true}, {NULL, 0, 0, false}};
 
 static_assert(SETTINGS_RUN == 0, "the code of no command");
 
@@ -60,11 +63,27 @@ static void choose_workers(struct settings *settings)
 	settings->workers = cores > 4 ? 4 : cores;
 }
 
+bool settings_offer(struct settings *settings, const char *name, const char *value)
+{
+	const struct option_row *row = option_row_find(&set, name);
+	struct option_origin *origin = &settings->origins.rows[row - rows];
+	const char *const *text = (const void *)((const char *)settings + row->offset);
+
+	assert(value_is_text(row->kind));
+	if (**text && origin->source != OPTION_FROM_DEFAULT)
+		return true;
+	origin->source = OPTION_FROM_ELSEWHERE;
+	return option_row_assign(row, settings, value);
+}
+
 enum settings_action settings_load(
     struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE])
 {
-	struct option_loader loader = {
-	    .set = &set, .values = settings, .error = error, .size = SETTINGS_ERROR_SIZE};
+	struct option_loader loader = {.set = &set,
+	    .values = settings,
+	    .origins = &settings->origins,
+	    .error = error,
+	    .size = SETTINGS_ERROR_SIZE};
 
 	*settings = (struct settings){0};
 	if (!option_load(&loader, argc, argv))
@@ -88,6 +107,12 @@ bool settings_may_replace(const struct settings *running, const struct settings 
 	return false;
 }
 
+bool settings_dump(
+    const struct settings *settings, char *(*show)(const char *conninfo), FILE *stream)
+{
+	return option_dump(&set, settings, &settings->origins, show, stream);
+}
+
 void settings_free(struct settings *settings)
 {
 	option_free(&set, settings);
@@ -100,6 +125,7 @@ void settings_print_help(FILE *stream)
 	      "Serves authentik's event matcher policies over FastCGI, from authentik's PostgreSQL "
 	      "database.\n\n"
 	      "  --config=FILE     read settings from FILE (lines: name = value)\n"
+	      "  --dump-config     print all settings, where each came from, and no password\n"
 	      "  --check           check settings and database, say what is missing, exit 0 or 1\n"
 	      "  -h, --help        print this\n"
 	      "  -V, --version     print the version\n\n"

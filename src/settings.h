@@ -4,23 +4,27 @@
 #define SETTINGS_H
 
 #include "base/log.h"
+#include "base/option.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
-typedef const char *settings_text; /* never NULL */
+typedef const char *settings_text;     /* never NULL */
+typedef const char *settings_conninfo; /* of libpq, never NULL */
 typedef unsigned settings_count;
 typedef mode_t settings_mode;
 typedef uint64_t settings_duration; /* milliseconds */
 typedef size_t settings_size;       /* bytes */
 typedef unsigned settings_flag;     /* 0: off, 1: on */
 typedef enum log_level settings_level;
+typedef enum log_form settings_form;
 
 #define SETTING(name, kind, ...) settings_##kind name;
 struct settings {
 #include "settings.def"
+	struct option_origins origins;
 };
 #undef SETTING
 
@@ -28,6 +32,7 @@ struct settings {
 enum settings_action {
 	SETTINGS_RUN,
 	SETTINGS_CHECK,
+	SETTINGS_DUMP,
 	SETTINGS_HELP,
 	SETTINGS_VERSION,
 	SETTINGS_INVALID
@@ -50,6 +55,19 @@ enum settings_action settings_load(
  */
 bool settings_may_replace(const struct settings *running, const struct settings *settings,
     char error[SETTINGS_ERROR_SIZE]);
+
+/*
+ * Gives a setting that is a text the value where it is empty, or no place has set it. False without
+ * memory.
+ */
+bool settings_offer(struct settings *settings, const char *name, const char *value);
+
+/*
+ * Prints all settings as a settings file has them, each with where it came from; of a connection
+ * string what show makes of it in new memory. False without memory.
+ */
+bool settings_dump(
+    const struct settings *settings, char *(*show)(const char *conninfo), FILE *stream);
 
 /* Frees the texts of *settings. */
 void settings_free(struct settings *settings);

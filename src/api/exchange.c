@@ -6,6 +6,7 @@
 #include "api/routes.h"
 #include "authentik/facts.h"
 #include "base/log.h"
+#include "base/metric.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct exchange {
 	struct access access;
 	struct lane *lane; /* where the question is, while EXCHANGE_ASKING or EXCHANGE_FORSAKEN */
 	const struct operation *operation;
+	uint64_t asked; /* nanoseconds of uv_hrtime: when its request had come */
 	bool head, found;
 	struct buffer key,
 	    body; /* the body is rendered before it is known whether the caller may see it */
@@ -56,8 +58,11 @@ static void exchange_check(const struct exchange *exchange)
  */
 static void set_state(struct exchange *exchange, enum exchange_state state, struct list *list)
 {
-	exchange->all->waiting -= exchange->state >= EXCHANGE_ASKING;
-	exchange->all->waiting += state >= EXCHANGE_ASKING;
+	unsigned waited = exchange->state >= EXCHANGE_ASKING, waits = state >= EXCHANGE_ASKING;
+
+	exchange->all->waiting += (size_t)waits - waited;
+	if (waits != waited)
+		metric_add(METRIC_IN_FLIGHT, (uint64_t)waits - waited);
 	list_remove(&exchange->node);
 	if (list)
 		list_append(list, &exchange->node);
@@ -158,6 +163,9 @@ static void reply(struct exchange *exchange, enum status status)
 		    &exchange->all->failures, exchange->operation->doing, status, exchange->id);
 	if (status != STATUS_OK)
 		write_error(exchange, status);
+	metric_add(status_metric(status), 1);
+	metric_observe(
+	    METRIC_DURATION_100US, METRIC_DURATION_SUM, (uv_hrtime() - exchange->asked) / 1000);
 	send_reply(exchange, status);
 }
 
@@ -267,6 +275,14 @@ static void on_deadline(uv_timer_t *timer)
 	}
 }
 
+/* Is there a page of the program's own at the path? A request that is refused has no path otherwise. */
+static bool answer_page(
+    struct exchanges *all, const struct request *request, struct buffer *response)
+{
+	return request->path.length &&
+	       vitals_answer(all->vitals, request->path, request->head, response);
+}
+
 /* Appends the whole response of a request that is refused without a question. */
 static void refuse(struct exchanges *all, const struct request *request, struct buffer *response)
 {
@@ -326,8 +342,10 @@ static void *begin(void *context, void *client, enum parameters_status status,
 	}
 	if (exchange)
 		exchange_check(exchange);
-	else
+	else if (!answer_page(all, &request, response)) {
+		metric_add(status_metric(request.status), 1);
 		refuse(all, &request, response);
+	}
 	return exchange;
 }
 
@@ -337,6 +355,8 @@ static bool shed(struct exchange *exchange, struct buffer *response)
 	const struct request refused = {.status = STATUS_UNAVAILABLE, .head = exchange->head};
 
 	failures_shed(&exchange->all->failures, exchange->operation->doing, exchange->id);
+	metric_add(METRIC_REQUESTS_503, 1);
+	metric_add(METRIC_SHED_REQUESTS, 1);
 	refuse(exchange->all, &refused, response);
 	free_slot(exchange);
 	return false;
@@ -350,6 +370,7 @@ static bool end(void *context, struct buffer *response)
 
 	if (all->waiting == all->settings->max_requests)
 		return shed(exchange, response);
+	exchange->asked = uv_hrtime();
 	inquiry->key = exchange->key.data;
 	inquiry->key_length = exchange->key.length;
 	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;

@@ -5,6 +5,7 @@
 
 #include "api/failures.h"
 #include "api/operation.h"
+#include "api/vitals.h"
 #include "authentik/guess.h"
 #include "base/buffer.h"
 #include "base/handler.h"
@@ -27,6 +28,7 @@ struct exchanges {
 	handler_reply *reply;
 	struct request_router router;
 	struct json json;
+	const struct vitals *vitals; /* NULL: what this process knows */
 	struct guess_table guesses;
 	struct buffer_pool pool;
 	/* One for each connection, whose body may never end, and for each that waits for the database. */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes one line an event to standard error. */
+/* Writes one line an event, as text or JSON. */
 #include "base/log.h"
 
+#include "base/metric.h"
+
 #include <assert.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -14,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PREFIX_SIZE = 80, DOTS = 3 };
+enum { PREFIX_SIZE = 120, DOTS = 3 };
 
 /* What a pipe takes whole or not at all (POSIX, write). */
 enum { LINE_SIZE = PIPE_BUF };
@@ -23,8 +26,12 @@ static const char white_space[] = " \t\n\v\f\r";
 
 const char *const log_level_names[] = {"error", "warning", "info", "debug", NULL};
 
+const char *const log_form_names[] = {"text", "json", NULL};
+
 /* The only statics of this program: a logger that every caller must be handed is worse. */
 static enum log_level threshold = LOG_LEVEL_INFO;
+static enum log_form line_form = LOG_FORM_TEXT;
+static int output = STDERR_FILENO;
 static atomic_uint lost; /* lines since the last one that was written */
 
 enum { NEWS_MAX = 32 };
@@ -42,6 +49,28 @@ void log_set_level(enum log_level level)
 {
 	assert(level <= LOG_LEVEL_DEBUG);
 	threshold = level;
+}
+
+void log_set_form(enum log_form wanted)
+{
+	assert(wanted <= LOG_FORM_JSON);
+	line_form = wanted;
+}
+
+/* O_NONBLOCK: a pipe that nobody reads is an error, and no reason to wait. */
+bool log_open(const char *path)
+{
+	int opened = STDERR_FILENO, before = output;
+
+	if (*path)
+		opened = open(
+		    path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+	if (opened < 0)
+		return false;
+	output = opened;
+	if (before != STDERR_FILENO)
+		close(before);
+	return true;
 }
 
 /*
@@ -133,22 +162,54 @@ size_t log_format(char *to, size_t room, const char *message, bool cut)
 	return mark + DOTS;
 }
 
+#define TIME "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ"
+
+/* What stands before and behind the message. */
+static const struct frame {
+	const char *start, *end;
+} frames[] = {[LOG_FORM_TEXT] = {TIME " %s %d ", "\n"},
+    [LOG_FORM_JSON] = {
+	"{\"time\":\"" TIME "\",\"level\":\"%s\",\"pid\":%d,\"message\":\"", "\"}\n"}};
+
 /* Not strftime, which looks at /etc/localtime each time. */
-static size_t prefix(char *to, enum log_level level)
+static size_t start_line(char *to, enum log_level level)
 {
 	struct timespec now;
 	struct tm utc;
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &utc);
-	return (size_t)snprintf(to, PREFIX_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %d ",
-	    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
-	    now.tv_nsec / 1000000, log_level_names[level], (int)getpid());
+	return (size_t)snprintf(to, PREFIX_SIZE, frames[line_form].start, utc.tm_year + 1900,
+	    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec, now.tv_nsec / 1000000,
+	    log_level_names[level], (int)getpid());
+}
+
+/* Of what log_format leaves only these two need an escape in JSON (RFC 8259, section 7). */
+static size_t escape(char *to, const char *message, size_t length)
+{
+	char *start = to;
+
+	for (size_t i = 0; i < length; i++) {
+		if (message[i] == '"' || message[i] == '\\')
+			*to++ = '\\';
+		*to++ = message[i];
+	}
+	return (size_t)(to - start);
+}
+
+/* Writes at most room bytes: of JSON half of them are kept for escapes. */
+static size_t show(char *to, size_t room, const char *message, bool cut)
+{
+	char shown[LINE_SIZE];
+
+	if (line_form == LOG_FORM_TEXT)
+		return log_format(to, room, message, cut);
+	return escape(to, shown, log_format(shown, room / 2, message, cut));
 }
 
 /*
  * Whoever reads standard error may have stopped, and must not stop us: what has no room is lost.
- * The descriptor is shared with other programs, so it cannot be made non-blocking.
+ * Standard error is shared with other programs, so it cannot be made non-blocking.
  */
 void log_share(void)
 {
@@ -196,14 +257,22 @@ void log_forget(const char *text)
 
 static bool write_message(enum log_level level, const char *message, bool cut)
 {
-	struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct pollfd reader = {.fd = output, .events = POLLOUT};
+	const char *end = frames[line_form].end;
 	char line[LINE_SIZE];
-	size_t length = prefix(line, level);
+	size_t length = start_line(line, level);
 
-	length += log_format(line + length, sizeof(line) - length - 1, message, cut);
-	line[length++] = '\n';
+	length += show(line + length, sizeof(line) - length - strlen(end), message, cut);
+	memcpy(line + length, end, strlen(end));
+	length += strlen(end);
 	return poll(&reader, 1, 0) == 1 && reader.revents & POLLOUT &&
-	       write(STDERR_FILENO, line, length) == (ssize_t)length;
+	       write(output, line, length) == (ssize_t)length;
+}
+
+static void note_loss(void)
+{
+	atomic_fetch_add(&lost, 1);
+	metric_add_shared(METRIC_LOG_LOST, 1);
 }
 
 static void write_line(enum log_level level, const char *format, va_list arguments)
@@ -219,7 +288,7 @@ static void write_line(enum log_level level, const char *format, va_list argumen
 	if (before && write_message(LOG_LEVEL_WARNING, gap, false))
 		atomic_fetch_sub(&lost, before);
 	if (!write_message(level, message, length >= LINE_SIZE))
-		atomic_fetch_add(&lost, 1);
+		note_loss();
 }
 
 #define DEFINE_LEVEL(function, level)                                                              \

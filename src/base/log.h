@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes one line an event to standard error: time, level, pid, what happened. */
+/* Writes one line an event, as text or JSON: time, level, pid, what happened. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -13,6 +13,23 @@ extern const char *const log_level_names[];
 
 /* Lines above this level are left out from now on, in this process and those that it forks. */
 void log_set_level(enum log_level level);
+
+/* A line is text, or one JSON object with the members time, level, pid and message. */
+enum log_form { LOG_FORM_TEXT, LOG_FORM_JSON };
+
+/* The form's names in their order; NULL ends them. */
+extern const char *const log_form_names[];
+
+/* Lines have this form from now on, in this process and those that it forks. */
+void log_set_form(enum log_form form);
+
+/*
+ * Lines are appended to the file at path from now on, in this process and those that it forks; it is
+ * made with mode 0640 where there is none. An empty path is standard error. Called again, it opens the
+ * file that the path names then, as who moves a log away wants it. False with errno where it cannot be
+ * opened: lines go where they went before.
+ */
+bool log_open(const char *path);
 
 /*
  * What a line shows of a message, into to (room bytes, at least 3), without a NUL; returns its
@@ -37,8 +54,8 @@ void log_forget(const char *text);
 /*
  * Writes a line: time, level, pid, and the message as log_format shows it, so an event never
  * spans two lines; with its newline a line has at most PIPE_BUF (4,096) bytes. None of them
- * waits: a line that standard error does not take at once is lost, and the next one that it takes
- * says how many were. May be called from any thread.
+ * waits: a line that the log does not take at once is lost, and the next one that it takes says how
+ * many were. May be called from any thread.
  */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void log_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));

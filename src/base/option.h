@@ -43,10 +43,30 @@ struct option_set {
 	const struct option_command *commands; /* up to a name of NULL */
 };
 
+/* Where a value came from. */
+enum option_source {
+	OPTION_FROM_DEFAULT,
+	OPTION_FROM_FILE,
+	OPTION_FROM_ENVIRONMENT,
+	OPTION_FROM_ARGV,
+	OPTION_FROM_ELSEWHERE /* what the loader of all says, afterwards */
+};
+
+struct option_origin {
+	enum option_source source;
+	unsigned line; /* of the file */
+};
+
+struct option_origins {
+	struct option_origin rows[OPTION_ROWS_MAX];
+	const char *file; /* NULL: none was read; of argv or of the environment */
+};
+
 /* The caller sets all but command, and owns all that is pointed at. */
 struct option_loader {
 	const struct option_set *set;
-	void *values; /* the struct that has the rows' members, all zero before */
+	void *values;                   /* the struct that has the rows' members, all zero before */
+	struct option_origins *origins; /* is filled beside the values */
 	char *error;
 	size_t size; /* of error */
 	int command; /* code of the last command in argv, or 0 */
@@ -54,9 +74,11 @@ struct option_loader {
 
 /*
  * Fills the values from the defaults, then the file, then the environment, then argv; with argc
- * 0, argv is not looked at. False with a sentence in error that names the place and the fault: an
- * unknown name in the file or in argv, a value that has not its form, no memory. In every case
- * option_free is due.
+ * 0, argv is not looked at. In the file and the environment a pair of quotes around a value is
+ * taken off; an empty variable is none. False with a sentence in error that names the place and the
+ * fault: an unknown name in the file or in argv, one in the environment that is nearly a known one,
+ * a value that has not its form, a name twice in the file, no memory. In every case option_free is
+ * due.
  */
 bool option_load(struct option_loader *loader, int argc, char **argv);
 
@@ -72,5 +94,12 @@ void option_free(const struct option_set *set, void *values);
 
 /* Prints each row as argv takes it: default, meaning, and whether it is kept until a restart. */
 void option_print(const struct option_set *set, FILE *stream);
+
+/*
+ * Prints each value as the file takes it, below a comment that says where it came from; of a secret
+ * text what show makes of it in new memory. False without memory.
+ */
+bool option_dump(const struct option_set *set, const void *values,
+    const struct option_origins *origins, char *(*show)(const char *text), FILE *stream);
 
 #endif

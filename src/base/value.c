@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +18,13 @@ static const struct value_unit bytes[] = {
     {"", 1}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {NULL, 0}};
 
 const struct value_kind value_text = {.form = "a text that memory has room for"};
-const struct value_kind value_count = {"a whole number within its limits", 10, none, NULL};
-const struct value_kind value_mode = {"an octal mode such as 0660", 8, none, NULL};
+const struct value_kind value_count = {"a whole number within its limits", 10, none, NULL, false};
+const struct value_kind value_mode = {"an octal mode such as 0660", 8, none, NULL, false};
 const struct value_kind value_duration = {
-    "a duration with its unit, such as 250ms, 2s or 5min, within its limits", 10, times, NULL};
+    "a duration with its unit, such as 250ms, 2s or 5min, within its limits", 10, times, NULL,
+    NULL};
 const struct value_kind value_size = {
-    "a size in bytes or with KiB, MiB or GiB, within its limits", 10, bytes, NULL};
+    "a size in bytes or with KiB, MiB or GiB, within its limits", 10, bytes, NULL, false};
 
 static const char *const flag_words[] = {"off", "on", NULL};
 
@@ -54,6 +57,34 @@ static bool parse_word(const struct value_kind *kind, const char *text, uint64_t
 
 bool value_parse(const struct value_kind *kind, const char *text, uint64_t *number)
 {
-	assert(kind->units || kind->words);
+	assert(!value_is_text(kind));
 	return kind->words ? parse_word(kind, text, number) : parse_number(kind, text, number);
+}
+
+/* The last unit of those that divide the number: they grow. */
+static const struct value_unit *unit_for(const struct value_kind *kind, uint64_t number)
+{
+	const struct value_unit *unit = kind->units;
+
+	for (const struct value_unit *next = unit + 1; number && next->name; next++)
+		if (number % next->factor == 0)
+			unit = next;
+	return unit;
+}
+
+void value_print(const struct value_kind *kind, uint64_t number, char text[VALUE_SIZE])
+{
+	const struct value_unit *unit;
+
+	assert(!value_is_text(kind));
+	if (kind->words) {
+		snprintf(text, VALUE_SIZE, "%s", kind->words[number]);
+		return;
+	}
+	unit = unit_for(kind, number);
+	number /= unit->factor;
+	if (kind->base == 8)
+		snprintf(text, VALUE_SIZE, "%04" PRIo64 "%s", number, unit->name);
+	else
+		snprintf(text, VALUE_SIZE, "%" PRIu64 "%s", number, unit->name);
 }

@@ -3,6 +3,7 @@
 #include "fastcgi/peer.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "base/uninitialized.h"
 
 #include <assert.h>
@@ -91,6 +92,7 @@ void peer_close(struct peer *peer, const char *reason)
 	peer->sent = 0;
 	set_state(peer, PEER_CLOSED);
 	peers->open--;
+	metric_add(METRIC_CONNECTIONS, (uint64_t)-1);
 	uv_close((uv_handle_t *)&peer->poll, on_closed);
 	close(peer->descriptor);
 	peers->closed(peers);
@@ -201,6 +203,7 @@ static void append_reply(struct peer *peer, const struct iovec *parts, int count
 			    "replying: %zu bytes, beside %zu that wait for slow readers, are more "
 			    "than max_unsent allows",
 			    size_of(parts, count), peers->unsent);
+		metric_add(METRIC_SHED_UNSENT, 1);
 		parts = &peers->handler.overloaded;
 		count = 1;
 	}
@@ -239,7 +242,10 @@ static void complete(struct peer *peer)
 	enum parameters_status status = framing_parse(&peer->framing, pairs, &count);
 
 	peer->body_since = uv_now(peer->peers->loop);
-	if (!peer->over_limit) {
+	if (peer->over_limit) {
+		metric_add(METRIC_SHED_CONNECTIONS, 1);
+		metric_add(METRIC_REQUESTS_503, 1);
+	} else {
 		buffer_borrow(&peer->response, &peer->peers->pool);
 		peer->exchange =
 		    handler->begin(handler->context, peer, status, pairs, count, &peer->response);
@@ -433,6 +439,7 @@ bool peer_open(struct peers *peers, int descriptor)
 	list_init(&peer->node);
 	peers->connections++;
 	peers->open++;
+	metric_add(METRIC_CONNECTIONS, 1);
 	set_state(peer, PEER_IDLE);
 	watch(peer, UV_READABLE);
 	return true;

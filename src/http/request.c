@@ -384,13 +384,16 @@ static enum status check(
 	UNINITIALIZED char joined[REQUEST_PATH_MAX], scratch[REQUEST_PATH_MAX],
 	    query_scratch[REQUEST_PATH_MAX];
 	const struct request_route *route;
-	struct slice query;
+	struct slice query, whole;
 	struct path path = path_of(fields, &query);
 	struct walk walk = {.decoded = path.decoded, .scratch = scratch};
 
-	if (!join_path(&path, joined, &walk.rest))
+	if (!join_path(&path, joined, &whole))
 		return refuse_malformed(request, "The path is longer than 8 KiB.");
+	walk.rest = whole;
 	route = find_route(router, &walk);
+	if (!route && whole.text != joined)
+		request->path = whole;
 	if (!route || !format_is_json(query, query_scratch))
 		return STATUS_NOT_FOUND;
 	if (!accepts_json(fields))

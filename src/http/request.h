@@ -40,7 +40,8 @@ struct request {
 	struct status_detail detail;
 	const struct operation *operation;
 	bool head;
-	struct slice key; /* printable ASCII */
+	struct slice key;  /* printable ASCII */
+	struct slice path; /* as it was sent, of a request that no route takes; or empty */
 	uuid_t object;
 	char id[REQUEST_ID_MAX + 1]; /* of X-Request-Id, for the log; or empty */
 };

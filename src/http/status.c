@@ -19,33 +19,44 @@ static const struct row {
 	const char *fields; /* header fields that go with it, each after a line's end */
 	const char *text;   /* of the error, or what stands before the request's detail */
 	const char *behind; /* what stands behind that detail */
+	enum metric metric; /* that counts it */
 } rows[STATUS_COUNT] = {
-    [STATUS_OK] = {"200 OK", BY_CALLER, NULL, NULL},
-    [STATUS_OPTIONS] = {"204 No Content", BY_ACCEPT, NULL, NULL},
-    [STATUS_MALFORMED] = {"400 Bad Request", UNCACHED, "", ""},
-    [STATUS_INVALID_ID] = {"400 Bad Request", BY_CALLER, "Enter a valid UUID.", NULL},
+    [STATUS_OK] = {"200 OK", BY_CALLER, NULL, NULL, METRIC_REQUESTS_200},
+    [STATUS_OPTIONS] = {"204 No Content", BY_ACCEPT, NULL, NULL, METRIC_REQUESTS_204},
+    [STATUS_MALFORMED] = {"400 Bad Request", UNCACHED, "", "", METRIC_REQUESTS_400},
+    [STATUS_INVALID_ID] = {"400 Bad Request", BY_CALLER, "Enter a valid UUID.", NULL,
+	METRIC_REQUESTS_400},
     [STATUS_FORBIDDEN] = {"403 Forbidden", BY_CALLER,
-	"You do not have permission to perform this action.", NULL},
+	"You do not have permission to perform this action.", NULL, METRIC_REQUESTS_403},
     [STATUS_UNSUPPORTED_SCHEME] = {"403 Forbidden", BY_CALLER, "Unsupported authentication type",
-	NULL},
-    [STATUS_INVALID_KEY] = {"403 Forbidden", BY_CALLER, "Token invalid/expired", NULL},
-    [STATUS_NOT_FOUND] = {"404 Not Found", UNCACHED, "Not found.", NULL},
-    [STATUS_NO_OBJECT] = {"404 Not Found", BY_CALLER, "No ", " matches the given query."},
+	NULL, METRIC_REQUESTS_403},
+    [STATUS_INVALID_KEY] = {"403 Forbidden", BY_CALLER, "Token invalid/expired", NULL,
+	METRIC_REQUESTS_403},
+    [STATUS_NOT_FOUND] = {"404 Not Found", UNCACHED, "Not found.", NULL, METRIC_REQUESTS_404},
+    [STATUS_NO_OBJECT] = {"404 Not Found", BY_CALLER, "No ", " matches the given query.",
+	METRIC_REQUESTS_404},
     [STATUS_METHOD_NOT_ALLOWED] = {"405 Method Not Allowed", BY_ACCEPT, "Method \"",
-	"\" not allowed."},
+	"\" not allowed.", METRIC_REQUESTS_405},
     [STATUS_NOT_ACCEPTABLE] = {"406 Not Acceptable", BY_ACCEPT,
-	"Could not satisfy the request Accept header.", NULL},
-    [STATUS_ERROR] = {"500 Internal Server Error", BY_CALLER, "Internal server error.", NULL},
+	"Could not satisfy the request Accept header.", NULL, METRIC_REQUESTS_406},
+    [STATUS_ERROR] = {"500 Internal Server Error", BY_CALLER, "Internal server error.", NULL,
+	METRIC_REQUESTS_500},
     [STATUS_UNAVAILABLE] = {"503 Service Unavailable", BY_CALLER "\r\nRetry-After: 1",
-	"Service temporarily unavailable.", NULL},
-    [STATUS_LATE] = {"504 Gateway Timeout", BY_CALLER, "The database did not answer in time.",
-	NULL},
+	"Service temporarily unavailable.", NULL, METRIC_REQUESTS_503},
+    [STATUS_LATE] = {"504 Gateway Timeout", BY_CALLER, "The database did not answer in time.", NULL,
+	METRIC_REQUESTS_504},
 };
 
 const char *status_line(enum status status)
 {
 	assert(status < STATUS_COUNT);
 	return rows[status].line;
+}
+
+enum metric status_metric(enum status status)
+{
+	assert(status < STATUS_COUNT);
+	return rows[status].metric;
 }
 
 /*

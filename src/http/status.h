@@ -4,6 +4,7 @@
 #define HTTP_STATUS_H
 
 #include "base/buffer.h"
+#include "base/metric.h"
 #include "base/slice.h"
 #include "http/json.h"
 
@@ -46,6 +47,9 @@ struct status_head {
 
 /* The status line (RFC 9110, section 15): code and reason. */
 const char *status_line(enum status status);
+
+/* What counts the answers with its code. */
+enum metric status_metric(enum status status);
 
 /* Appends the body of an error. Without memory body->failed is set. */
 void status_write_error(

@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
+#include "pool/configuration.h"
 #include "pool/worker.h"
 
 #include <assert.h>
@@ -68,8 +70,10 @@ static void run_worker(const struct crew *crew, struct scoreboard_slot *slot, pi
 		_exit(0);
 	if (crew->site->closed_in_workers >= 0)
 		close(crew->site->closed_in_workers);
-	log_set_level(crew->settings->log_level);
-	exit(worker_run(crew->settings, crew->listeners, slot));
+	if (!configuration_open_log(crew->settings))
+		_exit(1);
+	metric_here = &slot->counts;
+	exit(worker_run(crew->settings, crew->listeners, slot, crew->site->board));
 }
 
 static void start_worker(struct crew *crew, struct seat *seat)
@@ -118,6 +122,8 @@ void crew_serve(struct crew *crew)
 
 static void report_end(pid_t pid, int status, bool expected)
 {
+	if (!expected)
+		metric_add(WIFSIGNALED(status) ? METRIC_ENDED_SIGNAL : METRIC_ENDED_EXIT, 1);
 	if (WIFSIGNALED(status))
 		log_error("worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
@@ -171,6 +177,7 @@ static void kill_silent(const struct crew *crew, int64_t since)
 		log_error("worker %d gave no sign of life for watchdog_timeout, %" PRId64
 			  " ms: it is replaced",
 		    (int)seat->pid, crew->watchdog_timeout);
+		metric_add(METRIC_ENDED_WATCHDOG, 1);
 		kill(seat->pid, SIGKILL);
 		scoreboard_beat(seat->slot,
 		    clock_ms()); /* one in an uninterruptible call is not killed at each look */

@@ -16,12 +16,6 @@ struct invocation {
 };
 
 /*
- * Can workers be started with these settings at all? False with a sentence in error that tells nothing of a
- * connection string's text, which may hold a password.
- */
-bool generation_judge(const struct settings *settings, char error[SETTINGS_ERROR_SIZE]);
-
-/*
  * Loads the settings anew, from the same arguments, the environment as it was, and the file as it is now, for a pool
  * that runs with the running ones. NULL with a sentence in error: a fault with its place, a setting that has changed
  * and is kept until a restart, no memory. The caller frees what is returned with generation_free.

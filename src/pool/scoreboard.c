@@ -36,6 +36,49 @@ struct scoreboard_slot *scoreboard_take(struct scoreboard *board)
 
 void scoreboard_leave(struct scoreboard_slot *slot)
 {
-	if (slot)
-		atomic_store(&slot->taken, false);
+	if (!slot)
+		return;
+	metric_close(&slot->counts);
+	atomic_store(&slot->taken, false);
+}
+
+bool scoreboard_has_session(const struct scoreboard *board)
+{
+	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++)
+		if (metric_read(&board->slots[i].counts, METRIC_SESSIONS_COMMON) > 0)
+			return true;
+	return false;
+}
+
+/* What nobody counts, as it follows from the board. */
+static void derive(const struct scoreboard *board, struct metric_counts *derived)
+{
+	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++) {
+		const struct scoreboard_slot *slot = &board->slots[i];
+
+		if (!atomic_load(&slot->taken))
+			continue;
+		if (atomic_load(&slot->draining))
+			derived->values[METRIC_WORKERS_DRAINING]++;
+		else if (atomic_load(&slot->ready))
+			derived->values[METRIC_WORKERS_SERVING]++;
+		else
+			derived->values[METRIC_WORKERS_STARTING]++;
+	}
+	derived->values[METRIC_GENERATION] = atomic_load(&board->generation);
+	derived->values[METRIC_RELOAD_GOOD] = !atomic_load(&board->reload_failed);
+	derived->values[METRIC_BUILD_INFO] = 1;
+}
+
+void scoreboard_write_metrics(const struct scoreboard *board, struct buffer *text)
+{
+	const struct metric_counts *all[SCOREBOARD_SLOTS + 2];
+	struct metric_counts derived = {0};
+
+	derive(board, &derived);
+	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++)
+		all[i] = &board->slots[i].counts;
+	all[SCOREBOARD_SLOTS] = &board->counts;
+	all[SCOREBOARD_SLOTS + 1] = &derived;
+	metric_write(text, all, SCOREBOARD_SLOTS + 2);
 }

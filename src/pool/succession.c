@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "pool/configuration.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -98,6 +99,15 @@ static void reload(struct succession *pool)
 		fail(pool, error);
 }
 
+/* New workers have the log's file open that the supervisor has opened. */
+static void renew(struct succession *pool)
+{
+	if (!pool->wants_renewal || !is_free(pool) || clock_ms() < pool->next_since + PAUSE_MS)
+		return;
+	pool->wants_renewal = false;
+	begin(pool);
+}
+
 static void open_anew(struct succession *pool)
 {
 	char error[512];
@@ -136,7 +146,7 @@ static void take_settings(struct succession *pool)
 	free(pool->next_settings);
 	pool->next_settings = NULL;
 	pool->next->settings = pool->settings;
-	log_set_level(pool->settings->log_level);
+	configuration_open_log(pool->settings);
 }
 
 static void take_listeners(struct succession *pool)
@@ -209,6 +219,7 @@ bool succession_start(struct succession *pool, struct settings *settings,
 	crew_serve(
 	    pool->serving); /* there is no other whose place it takes: what fails is tried again */
 	atomic_store(&pool->site.board->generation, 1);
+	metric_here = &pool->site.board->counts;
 	return true;
 }
 
@@ -217,12 +228,18 @@ void succession_want_reload(struct succession *pool)
 	pool->wants_reload = true;
 }
 
+void succession_open_log(struct succession *pool)
+{
+	pool->wants_renewal = configuration_open_log(pool->settings);
+}
+
 void succession_go_on(struct succession *pool)
 {
 	watch(pool);
 	judge_next(pool);
 	look_at_file(pool);
 	reload(pool);
+	renew(pool);
 	if (pool->next)
 		crew_fill(pool->next);
 	crew_fill(pool->serving);
@@ -300,7 +317,7 @@ int64_t succession_due(const struct succession *pool)
 
 	if (pool->next)
 		due = least(due, crew_due(pool->next));
-	if (pool->wants_reload && is_free(pool))
+	if ((pool->wants_reload || pool->wants_renewal) && is_free(pool))
 		due = least(due, pool->next_since + PAUSE_MS);
 	return due;
 }

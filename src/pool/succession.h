@@ -27,7 +27,7 @@ struct succession {
 	size_t draining_count;
 	int64_t looked, looked_at_file;
 	int64_t since; /* what workers did before is not held against them */
-	bool wants_reload, ending;
+	bool wants_reload, wants_renewal, ending;
 	bool
 	    held; /* the supervisor's: nothing new is begun, as another program may take the pool's place */
 };
@@ -45,6 +45,13 @@ bool succession_start(struct succession *pool, struct settings *settings,
  * is one more after it.
  */
 void succession_want_reload(struct succession *pool);
+
+/*
+ * Opens the log's file anew, as somebody has moved it away, and lets workers with the same settings that
+ * write to it take the place of those that serve. Where it cannot be opened, the log says so, and all
+ * stays as it was.
+ */
+void succession_open_log(struct succession *pool);
 
 /*
  * Does what is due: begins a reload, starts workers, makes a socket whose file has vanished anew, kills who is silent,

@@ -49,8 +49,8 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 		succession_want_reload(&supervisor->pool);
 	else if (number == SIGUSR2)
 		supervisor->wants_upgrade = true;
-	else
-		log_info("%s: nothing is done", strsignal(number));
+	else if (number == SIGUSR1)
+		succession_open_log(&supervisor->pool);
 }
 
 /* The sockets and their files are the other program's from now on. */

@@ -22,7 +22,9 @@ static const int signals[SIGNALS] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, 
 
 struct worker {
 	const struct settings *settings;
-	struct scoreboard_slot *slot; /* NULL: it has no supervisor */
+	struct scoreboard_slot *slot;   /* NULL: it has no supervisor */
+	const struct scoreboard *board; /* NULL: the same */
+	struct vitals vitals;
 	uv_loop_t loop;
 	struct spawner spawner;
 	uv_signal_t signals[SIGNALS];
@@ -123,6 +125,28 @@ static void raise_descriptor_limit(void)
 		log_warning("raising the limit of open descriptors: refused");
 }
 
+/* A worker without a supervisor is all of its pool. */
+static bool is_ready(const void *context)
+{
+	const struct worker *worker = context;
+
+	if (worker->draining)
+		return false;
+	return worker->board ? scoreboard_has_session(worker->board)
+			     : metric_read(metric_here, METRIC_SESSIONS_COMMON) > 0;
+}
+
+static void write_metrics(const void *context, struct buffer *text)
+{
+	const struct worker *worker = context;
+	const struct metric_counts *own = metric_here;
+
+	if (worker->board)
+		scoreboard_write_metrics(worker->board, text);
+	else
+		metric_write(text, &own, 1);
+}
+
 static bool start(struct worker *worker, const struct listeners *listeners)
 {
 	const struct settings *settings = worker->settings;
@@ -135,6 +159,8 @@ static bool start(struct worker *worker, const struct listeners *listeners)
 	if (!exchange_start(
 		&worker->exchanges, &worker->loop, settings, &worker->common, &worker->slow))
 		return false;
+	worker->vitals = (struct vitals){worker, is_ready, write_metrics};
+	worker->exchanges.vitals = &worker->vitals;
 	uv_timer_init(&worker->loop, &worker->limit);
 	uv_check_init(&worker->loop, &worker->turn);
 	worker->limit.data = worker->turn.data = worker;
@@ -156,7 +182,7 @@ static void free_worker(struct worker *worker)
 }
 
 int worker_run(const struct settings *settings, const struct listeners *listeners,
-    struct scoreboard_slot *slot)
+    struct scoreboard_slot *slot, const struct scoreboard *board)
 {
 	struct worker *worker = calloc(1, sizeof(*worker));
 	bool connecting;
@@ -169,6 +195,7 @@ int worker_run(const struct settings *settings, const struct listeners *listener
 	}
 	worker->settings = settings;
 	worker->slot = slot;
+	worker->board = board;
 	worker->loop.data = &worker->spawner.threads;
 	if (!spawner_start(&worker->spawner, settings))
 		_exit(1);

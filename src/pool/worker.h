@@ -15,6 +15,6 @@
  * the reason in the log.
  */
 int worker_run(const struct settings *settings, const struct listeners *listeners,
-    struct scoreboard_slot *slot);
+    struct scoreboard_slot *slot, const struct scoreboard *board);
 
 #endif

@@ -3,6 +3,7 @@
 #include "postgres/connection.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -110,6 +111,8 @@ static void become_ready(struct connection *connection, struct session *session)
 		return;
 	}
 	connection->session = *session;
+	metric_add(connection->kind->metric, 1);
+	metric_add(METRIC_CONNECTS_GOOD, 1);
 	set_state(connection, CONNECTION_READY);
 	connection->served = false;
 	connection->changed = uv_now(connection->loop);
@@ -156,6 +159,7 @@ static void take_session(struct connection *connection, struct session *session)
 		connection->session.resumable = false;
 		connection->session.hosts = session->hosts;
 		connection->session.shared = session->shared;
+		metric_add(METRIC_CONNECTS_FAILED, 1);
 		note_fault(connection, session->fault);
 		try_later(connection);
 	}
@@ -293,6 +297,7 @@ static void on_poll_closed(uv_handle_t *handle)
  */
 static void finish(struct connection *connection)
 {
+	metric_add(connection->kind->metric, (uint64_t)-1);
 	uv_close((uv_handle_t *)connection->poll, on_poll_closed);
 	connection->poll = NULL;
 	session_close(&connection->session);
@@ -305,6 +310,7 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 	if (connection->state != CONNECTION_READY)
 		return;
 	log_warning("the %s is lost: %s", connection->kind->name, reason);
+	metric_add(METRIC_DATABASE_LOST, 1);
 	finish(connection);
 	connection->session.resumable &= loss != CONNECTION_STALE;
 	connection->session.shared |= loss == CONNECTION_SHARED;

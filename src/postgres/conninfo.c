@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <libpq-fe.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -163,4 +164,48 @@ const char *conninfo_fault(const char *text, const char **keyword)
 		return judge(text, uri, keyword);
 	return strpbrk(text, " \t\n:@/") ? "is neither a URI nor parameters nor a database's name"
 					 : NULL;
+}
+
+static bool is_secret(const PQconninfoOption *option)
+{
+	return strchr(option->dispchar, '*') != NULL;
+}
+
+/* As the documentation of connection strings says, with quotes and backslashes escaped. */
+static void print_value(FILE *stream, const PQconninfoOption *option)
+{
+	fprintf(stream, "%s%s='", ftell(stream) ? " " : "", option->keyword);
+	for (const char *c = option->val; *c; c++)
+		fprintf(stream, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+	putc('\'', stream);
+}
+
+static char *print_options(const PQconninfoOption *options)
+{
+	char *shown = NULL;
+	size_t size;
+	FILE *stream = open_memstream(&shown, &size);
+
+	if (!stream)
+		return NULL;
+	for (; options->keyword; options++)
+		if (options->val && !is_secret(options))
+			print_value(stream, options);
+	return fclose(stream) == 0 ? shown : NULL;
+}
+
+char *conninfo_show(const char *text)
+{
+	const char *keyword;
+	PQconninfoOption *options;
+	char *shown;
+
+	if (conninfo_fault(text, &keyword))
+		return strdup("");
+	if (!behind_scheme(text) && !strchr(text, '='))
+		return strdup(text);
+	options = PQconninfoParse(text, NULL);
+	shown = options ? print_options(options) : NULL;
+	PQconninfoFree(options);
+	return shown;
 }

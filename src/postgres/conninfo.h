@@ -11,4 +11,10 @@
  */
 const char *conninfo_fault(const char *text, const char **keyword);
 
+/*
+ * The text without its passwords, as parameters with a value in quotes each, in new memory: a good
+ * one says the same but for them. Of a text that has a fault nothing is shown. NULL without memory.
+ */
+char *conninfo_show(const char *text);
+
 #endif

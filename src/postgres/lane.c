@@ -3,6 +3,7 @@
 #include "postgres/lane.h"
 
 #include "base/log.h"
+#include "base/metric.h"
 #include "postgres/sqlstate.h"
 
 #include <assert.h>
@@ -367,6 +368,8 @@ static bool send_batch(struct lane *lane)
 
 	fill(lane, batch);
 	batch->started = uv_now(lane->loop);
+	metric_add(METRIC_BATCHES, 1);
+	metric_add(METRIC_QUESTIONS, batch->count);
 	lane->in_flight[lane->in_flight_count++] = batch;
 	return connection_send(&lane->connection, batch);
 }
@@ -394,6 +397,8 @@ void lane_ask(struct lane *lane, struct question *question)
 	bool shed = is_given_up(lane) || lane->queued >= lane->most;
 
 	assert(question->state == QUESTION_IDLE);
+	if (shed)
+		metric_add(is_given_up(lane) ? METRIC_SHED_DATABASE : METRIC_SHED_LOOKUPS, 1);
 	question->asked_again = 0;
 	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);

@@ -3,6 +3,7 @@
 #ifndef POSTGRES_SESSION_H
 #define POSTGRES_SESSION_H
 
+#include "base/metric.h"
 #include "postgres/batch.h"
 #include "postgres/hosts.h"
 #include "postgres/template.h"
@@ -31,6 +32,7 @@ struct session_kind {
 	const char *facts;        /* prepares the set's first statement */
 	unsigned in_flight;       /* batches at once */
 	uint64_t most_delay;      /* milliseconds between two tries to connect */
+	enum metric metric;       /* that counts the sessions that are ready */
 	void (*read_facts)(void *facts, const PGresult *rows);
 	const char *(*settings)(
 	    const void *facts); /* how it is set up besides, for its statements */

@@ -60,7 +60,8 @@ def test_make_install_puts_everything_below_destdir(tmp_path):
     result = run(["make", "install", "DESTDIR=%s" % tmp_path], servers.ROOT / "build")
     assert result.returncode == 0, result.stderr
     installed = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    for name in ("share/doc/event-matcher-fcgi/docs/performance.md", "sbin/event-matcher-fcgi", "share/man/man8/event-matcher-fcgi.8", "share/event-matcher-fcgi/sql/role.sql",
+    for name in ("share/doc/event-matcher-fcgi/docs/performance.md", "sbin/event-matcher-fcgi", "share/man/man8/event-matcher-fcgi.8",
+                 "share/man/man5/event-matcher-fcgi.conf.5", "share/event-matcher-fcgi/event-matcher-fcgi.conf", "share/event-matcher-fcgi/sql/role.sql",
                  "share/event-matcher-fcgi/nginx/nginx.conf"):
         assert "usr/local/" + name in installed
 

@@ -194,7 +194,7 @@ def settings():
 
 def test_help_and_the_man_page_name_every_setting_with_its_default(program):
     text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True).stdout
-    man = (BUILD / "event-matcher-fcgi.8").read_text()
+    man = (BUILD / "event-matcher-fcgi.conf.5").read_text()
     assert len(settings()) == (ROOT / "src/settings.def").read_text().count("\nSETTING(") > 15
     for name, default, line in settings():
         assert "  --%s=%s\n        %s\n" % (name.replace("_", "-"), default or "...", line) in text
@@ -210,12 +210,13 @@ def test_help_and_the_man_page_name_the_options_long_and_short(program):
 
 
 def test_the_man_page_names_no_setting_that_is_not_there():
-    man = (BUILD / "event-matcher-fcgi.8").read_text()
+    man = (BUILD / "event-matcher-fcgi.conf.5").read_text()
     assert re.findall(r"^\.It Cm (\w+) Pq default", man, re.M) == [name for name, _, _ in settings()]
 
 
-def test_the_man_page_is_well_formed():
-    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", BUILD / "event-matcher-fcgi.8"], capture_output=True, text=True)
+@pytest.mark.parametrize("page", ["event-matcher-fcgi.8", "event-matcher-fcgi.conf.5"])
+def test_the_man_pages_are_well_formed(page):
+    result = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", BUILD / page], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout
 
 

@@ -3,6 +3,7 @@
 #include "postgres/conninfo.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *fault_of(const char *text)
@@ -54,4 +55,23 @@ Test(conninfo, the_parameter_that_is_meant_is_named)
 	cr_assert_str_eq(keyword, "port");
 	cr_assert_not_null(conninfo_fault("sslmode=x", &keyword));
 	cr_assert_str_eq(keyword, "sslmode");
+}
+
+static void expect_shown(const char *text, const char *expected)
+{
+	char *shown = conninfo_show(text);
+
+	cr_assert_str_eq(shown, expected);
+	free(shown);
+}
+
+Test(conninfo, is_shown_without_its_secrets)
+{
+	expect_shown("", "");
+	expect_shown("em", "em");
+	expect_shown("host=a password=secret sslpassword=secret port=1", "host='a' port='1'");
+	expect_shown("postgresql://u:secret@[::1]:5432/em?sslmode=require",
+	    "user='u' dbname='em' host='::1' port='5432' sslmode='require'");
+	expect_shown("host=a port=secret", "");
+	expect_shown("dbname='it\\'s \\\\ it'", "dbname='it\\'s \\\\ it'");
 }

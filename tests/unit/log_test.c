@@ -4,7 +4,10 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static char line[200];
 
@@ -108,4 +111,87 @@ Test(log, more_texts_than_there_is_room_for_are_news_all_the_same)
 		sprintf(text, "text %d", i);
 		cr_assert(log_is_news(text));
 	}
+}
+
+/* What stands in the file at path, which is removed. */
+static const char *content(const char *path)
+{
+	static char text[5000];
+	FILE *file = fopen(path, "r");
+	size_t length = fread(text, 1, sizeof(text) - 1, file);
+
+	text[length] = '\0';
+	fclose(file);
+	unlink(path);
+	return text;
+}
+
+Test(log, goes_to_a_file_and_to_the_one_that_took_its_place)
+{
+	char path[] = "/tmp/log_test.XXXXXX", moved[] = "/tmp/log_test.XXXXXX";
+	struct stat status;
+
+	close(mkstemp(moved));
+	close(mkstemp(path));
+	unlink(path);
+	cr_assert(log_open(path));
+	cr_assert(stat(path, &status) == 0 && (status.st_mode & 0777 & ~0640) == 0);
+	log_error("one");
+	rename(path, moved);
+	log_error("two");
+	cr_assert(log_open(path));
+	log_error("three");
+	cr_assert(log_open(""));
+	cr_assert_not_null(strstr(content(moved), " one\n"));
+	cr_assert_not_null(strstr(content(path), " three\n"));
+}
+
+Test(log, stays_where_it_was_if_a_file_cannot_be_opened)
+{
+	char path[] = "/tmp/log_test.XXXXXX";
+
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	cr_assert_not(log_open("/nonexistent/file"));
+	log_error("one");
+	cr_assert(log_open(""));
+	cr_assert_not_null(strstr(content(path), " error "));
+}
+
+Test(log, writes_json_with_its_escapes)
+{
+	char path[] = "/tmp/log_test.XXXXXX", expected[200];
+	const char *text;
+
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	log_set_form(LOG_FORM_JSON);
+	log_warning("a \"quoted\" \\ \x01 ü");
+	log_set_form(LOG_FORM_TEXT);
+	cr_assert(log_open(""));
+	text = content(path);
+	snprintf(expected, sizeof(expected),
+	    "Z\",\"level\":\"warning\",\"pid\":%d,\"message\":\"a \\\"quoted\\\" \\\\ \\\\x01 "
+	    "ü\"}\n",
+	    (int)getpid());
+	cr_assert_eq(strncmp(text, "{\"time\":\"2", 10), 0, "%s", text);
+	cr_assert_not_null(strstr(text, expected), "%s%s", text, expected);
+}
+
+Test(log, a_line_of_json_keeps_its_end_and_its_limit_whatever_is_in_it)
+{
+	char path[] = "/tmp/log_test.XXXXXX", message[5000];
+	const char *text;
+
+	memset(message, '"', sizeof(message) - 1);
+	message[sizeof(message) - 1] = '\0';
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	log_set_form(LOG_FORM_JSON);
+	log_error("%s", message);
+	log_set_form(LOG_FORM_TEXT);
+	cr_assert(log_open(""));
+	text = content(path);
+	cr_assert(strlen(text) <= 4096 && strlen(text) > 3900, "%zu", strlen(text));
+	cr_assert_str_eq(text + strlen(text) - 6, "...\"}\n");
 }

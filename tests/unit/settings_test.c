@@ -2,6 +2,8 @@
 /* The settings have their defaults, their order of places and their limits. */
 #include "settings.h"
 
+#include "postgres/conninfo.h"
+
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,13 +155,30 @@ static enum settings_action load_file(const char *text)
 
 Test(settings, of_a_file_keep_any_value_whole)
 {
-	cr_assert_eq(load_file("# comment\n\n  schema =  a = b ;c # d  \nworkers=1"), SETTINGS_RUN);
-	cr_assert_str_eq(settings.schema, "a = b ;c # d");
+	cr_assert_eq(load_file("# comment\n\n  schema =  a = b ;c#d  \nworkers=1"), SETTINGS_RUN);
+	cr_assert_str_eq(settings.schema, "a = b ;c#d");
 	cr_assert_eq(settings.workers, 1);
 }
 
 Test(settings, of_a_file_that_are_unknown_are_named_with_their_line)
 {
 	cr_assert_eq(load_file("workers = 1\n\nworker = 2\n"), SETTINGS_INVALID);
-	cr_assert_str_eq(strchr(error, ':'), ":3: unknown setting \"worker\"");
+	cr_assert_str_eq(
+	    strchr(error, ':'), ":3: unknown setting \"worker\"; did you mean \"workers\"?");
+}
+
+Test(settings, are_dumped_without_a_password)
+{
+	char text[16384] = "";
+	FILE *stream = fmemopen(text, sizeof(text), "w");
+
+	cr_assert_eq(load("--database=host=a password='secret word' dbname=em"), SETTINGS_RUN);
+	cr_assert(settings_dump(&settings, conninfo_show, stream));
+	fclose(stream);
+	cr_assert_null(strstr(text, "secret word"));
+	cr_assert_not_null(
+	    strstr(text, "# command line\n# what is secret is left out\ndatabase = \"dbname="),
+	    "%s", text);
+	cr_assert_not_null(strstr(text, "# default\nschema = \"public\"\n"));
+	cr_assert_not_null(strstr(text, "request_timeout = 2s\n"));
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The database as authentik's own variables name it, so that one env_file serves both. */
+#ifndef AUTHENTIK_ENVIRONMENT_H
+#define AUTHENTIK_ENVIRONMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct environment {
+	char *conninfo; /* of libpq, in new memory; NULL: none of the variables is set */
+	char *schema;   /* in new memory; NULL: not set */
+};
+
+/*
+ * Reads AUTHENTIK_POSTGRESQL__HOST, PORT, NAME, USER, PASSWORD, SSLMODE, SSLROOTCERT, SSLCERT, SSLKEY
+ * and DEFAULT_SCHEMA. A value may be file:///path, whose stripped content counts, or env://NAME; what
+ * stands behind its "?" counts where that is absent (authentik/lib/config.py, parse_uri). Host, name,
+ * user and password have authentik's defaults (authentik/lib/default.yml). False with a sentence in
+ * error (size bytes), which names the variable and tells no value: a file that cannot be read, a
+ * value that is too long, no memory. In every case environment_free is due.
+ */
+bool environment_read(struct environment *environment, char *error, size_t size);
+
+/* Frees what environment_read has made. */
+void environment_free(struct environment *environment);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Counts what happens in a process, where another can read it. */
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include "base/buffer.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define METRIC(name, ...) METRIC_##name,
+enum metric {
+#include "base/metrics.def"
+	METRIC_COUNT_OF_ALL
+};
+#undef METRIC
+
+/* One process's counts, which it alone writes; each stands for itself. */
+struct metric_counts {
+	_Alignas(64) _Atomic uint64_t values[METRIC_COUNT_OF_ALL];
+};
+
+/* Where this process counts; at first in memory of its own. Not for concurrent use with the others. */
+extern struct metric_counts *metric_here;
+
+/* Counts that much more of it, or, with what is negative in two's complement, less. By one thread only. */
+static inline void metric_add(enum metric metric, uint64_t number)
+{
+	_Atomic uint64_t *value = &metric_here->values[metric];
+
+	/* Without a lock: nobody else writes, and a reader sees the one or the other. */
+	atomic_store_explicit(value, atomic_load_explicit(value, memory_order_relaxed) + number,
+	    memory_order_relaxed);
+}
+
+/* The same from any thread, of a metric that is never counted otherwise. */
+void metric_add_shared(enum metric metric, uint64_t number);
+
+/* What it has counted so far; of a gauge, what is. */
+int64_t metric_read(const struct metric_counts *counts, enum metric metric);
+
+/* The process that counted has ended: its gauges are 0. */
+void metric_close(struct metric_counts *counts);
+
+/* Counts a duration in the histogram whose first row is first, and whose last but one is sum. */
+void metric_observe(enum metric first, enum metric sum, uint64_t microseconds);
+
+/*
+ * Appends the sum over count processes' counts in Prometheus' text format (exposition format 0.0.4).
+ * Without memory text->failed is set.
+ */
+void metric_write(struct buffer *text, const struct metric_counts *const *counts, size_t count);
+
+#endif

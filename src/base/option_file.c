@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads a settings file. */
+#include "base/option_file.h"
+
+#include "base/option_row.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Our own reader: Debian's libinih splits a line at 200 bytes and cuts a value at " ;" (both seen),
+ * and a connection string may be longer and may hold either.
+ */
+struct reader {
+	struct option_loader *loader;
+	FILE *file;
+	char *line;
+	size_t capacity;
+	unsigned number;
+	char place[512]; /* of the line: "path:number" */
+};
+
+static char *trim(char *text)
+{
+	char *end = text + strlen(text);
+
+	while (end > text && isspace((unsigned char)end[-1]))
+		*--end = '\0';
+	return text + strspn(text, " \t");
+}
+
+static bool refuse_name(struct reader *reader, const char *name)
+{
+	const struct option_row *meant = option_row_guess(reader->loader->set, name);
+
+	if (!option_row_is_name(name))
+		return option_row_refuse(
+		    reader->loader, "%s: what stands before \"=\" is no name", reader->place);
+	if (meant)
+		return option_row_refuse(reader->loader,
+		    "%s: unknown setting \"%s\"; did you mean \"%s\"?", reader->place, name,
+		    meant->name);
+	return option_row_refuse(reader->loader, "%s: unknown setting \"%s\"", reader->place, name);
+}
+
+/* Where has a value that is not in quotes what looks like a comment behind it? */
+static bool has_comment(const char *value)
+{
+	const char *hash = strchr(value, '#');
+
+	while (hash && hash != value && !isspace((unsigned char)hash[-1]))
+		hash = strchr(hash + 1, '#');
+	return hash;
+}
+
+static bool take_value(struct reader *reader, const struct option_row *row, char *value)
+{
+	struct option_origin *before =
+	    &reader->loader->origins->rows[row - reader->loader->set->rows];
+	bool quoted = *value == '"' || *value == '\'';
+
+	if (before->source == OPTION_FROM_FILE)
+		return option_row_refuse(reader->loader,
+		    "%s: %s stands there twice, first in line %u", reader->place, row->name,
+		    before->line);
+	if (!quoted && has_comment(value))
+		return option_row_refuse(reader->loader,
+		    "%s: a comment is to stand on a line of its own, and a value with # in quotes",
+		    reader->place);
+	if (!option_row_unquote(&value))
+		return option_row_refuse(reader->loader,
+		    "%s: the value of %s starts with a quote and does not end with it",
+		    reader->place, row->name);
+	return option_row_take(reader->loader, row, value,
+	    (struct option_origin){OPTION_FROM_FILE, reader->number}, reader->place);
+}
+
+static bool take_line(struct reader *reader)
+{
+	const struct option_row *row;
+	char *name = trim(reader->line), *value = strchr(name, '=');
+
+	if (*name == '\0' || *name == '#')
+		return true;
+	if (!value)
+		return option_row_refuse(
+		    reader->loader, "%s: a line is to be \"name = value\"", reader->place);
+	*value++ = '\0';
+	name = trim(name);
+	row = option_row_find(reader->loader->set, name);
+	return row ? take_value(reader, row, trim(value)) : refuse_name(reader, name);
+}
+
+/* Editors of other systems: a byte order mark of UTF-8 is passed over, UTF-16 is named. */
+static bool take_first(struct reader *reader)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t length = strlen(mark);
+
+	if (strncmp(reader->line, "\xff\xfe", 2) == 0 || strncmp(reader->line, "\xfe\xff", 2) == 0)
+		return option_row_refuse(
+		    reader->loader, "%s: the file is UTF-16, and is to be UTF-8", reader->place);
+	if (strncmp(reader->line, mark, length) == 0)
+		memmove(reader->line, reader->line + length, strlen(reader->line + length) + 1);
+	return true;
+}
+
+static bool take_bytes(struct reader *reader, size_t length)
+{
+	bool whole = strlen(reader->line) == length;
+
+	snprintf(reader->place, sizeof(reader->place), "%s:%u", reader->loader->origins->file,
+	    ++reader->number);
+	if (reader->number == 1 && !take_first(reader))
+		return false;
+	if (!whole)
+		return option_row_refuse(
+		    reader->loader, "%s: the line holds a NUL byte", reader->place);
+	return take_line(reader);
+}
+
+static bool read_lines(struct reader *reader)
+{
+	ssize_t length;
+
+	errno = 0;
+	while ((length = getline(&reader->line, &reader->capacity, reader->file)) >= 0)
+		if (!take_bytes(reader, (size_t)length))
+			return false;
+	return !ferror(reader->file) ||
+	       option_row_refuse(reader->loader, "reading the settings file %s: %s",
+		   reader->loader->origins->file, strerror(errno));
+}
+
+bool option_file_load(struct option_loader *loader, const char *path)
+{
+	struct reader reader = {.loader = loader, .file = fopen(path, "re")};
+	bool good;
+
+	if (!reader.file)
+		return option_row_refuse(
+		    loader, "opening the settings file %s: %s", path, strerror(errno));
+	loader->origins->file = path;
+	good = read_lines(&reader);
+	free(reader.line);
+	fclose(reader.file);
+	return good;
+}
