@@ -6,6 +6,7 @@
 #include "pool/cgi.h"
 #include "pool/configuration.h"
 #include "pool/generation.h"
+#include "pool/ready.h"
 #include "pool/sandbox.h"
 #include "pool/supervisor.h"
 #include "pool/upgrade.h"
@@ -122,6 +123,9 @@ int main(int argc, char **argv)
 		break;
 	case SETTINGS_DUMP:
 		code = dump(&settings);
+		break;
+	case SETTINGS_READY:
+		code = ready_ask(&settings);
 		break;
 	case SETTINGS_HELP:
 		settings_print_help(stdout);

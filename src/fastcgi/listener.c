@@ -1,26 +1,48 @@
 /* SPDX-License-Identifier: MIT */
-/* Opens the listening socket: unix with mode and group, TCP, systemd's. */
+/* Opens the listening sockets: unix with mode and group, TCP, systemd's. */
 #include "fastcgi/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { INHERITED = 3, SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK };
 
 static const char unix_prefix[] = "unix:";
 
-static const char *unix_path(const struct settings *settings)
-{
-	size_t length = strlen(unix_prefix);
+enum { ADDRESS_SIZE = 300 };
 
-	return strncmp(settings->listen, unix_prefix, length) == 0 ? settings->listen + length
-								   : NULL;
+static const char separators[] = ", \t";
+
+/* What addresses are opened into, and for. */
+struct opening {
+	struct listeners *listeners;
+	const struct settings *settings;
+	char *error;
+	size_t size;
+};
+
+static bool refuse_address(struct opening *opening, const char *doing, const char *address)
+{
+	snprintf(opening->error, opening->size, "%s %s: %s", doing, address, strerror(errno));
+	return false;
+}
+
+static bool open_unix(struct opening *opening, const char *path)
+{
+	struct listener *listener = &opening->listeners->all[opening->listeners->count];
+
+	listener->descriptor = socket_file_open(
+	    &listener->file, path, opening->settings, opening->error, opening->size);
+	opening->listeners->count += listener->descriptor >= 0;
+	return listener->descriptor >= 0;
 }
 
 static int listen_at(const struct addrinfo *address, int backlog)
@@ -30,6 +52,8 @@ static int listen_at(const struct addrinfo *address, int backlog)
 	if (descriptor < 0)
 		return -1;
 	setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (address->ai_family == AF_INET6) /* or it would take the port of IPv4's too */
+		setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
 	    listen(descriptor, backlog) == 0)
 		return descriptor;
@@ -39,16 +63,19 @@ static int listen_at(const struct addrinfo *address, int backlog)
 	return -1;
 }
 
-/* Splits "host:port" or "[host]:port" in place. */
+/* Splits "host:port", "[host]:port", ":port" or "port" in place; *host is NULL for any. */
 static bool split_host(char *text, char **host, char **port)
 {
 	char *colon = strrchr(text, ':');
 
-	if (!colon || colon == text || !colon[1])
-		return false;
+	*host = NULL;
+	*port = colon ? colon + 1 : text;
+	if (!colon)
+		return *text && strspn(text, "0123456789") == strlen(text);
 	*colon = '\0';
+	if (!**port || colon == text)
+		return **port;
 	*host = text;
-	*port = colon + 1;
 	if (text[0] == '[' && colon[-1] == ']') {
 		colon[-1] = '\0';
 		*host = text + 1;
@@ -56,44 +83,185 @@ static bool split_host(char *text, char **host, char **port)
 	return **host != '\0';
 }
 
-static int open_tcp(const struct settings *settings, char *error, size_t size)
+/* Has the machine no such address, or not this family of addresses? */
+static bool is_absent(int cause)
 {
-	struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found;
-	char text[300], *host, *port;
-	int descriptor = -1, result;
+	return cause == EAFNOSUPPORT || cause == EADDRNOTAVAIL || cause == EPROTONOSUPPORT;
+}
 
-	if ((size_t)snprintf(text, sizeof(text), "%s", settings->listen) >= sizeof(text) ||
-	    !split_host(text, &host, &port)) {
-		snprintf(error, size, "listen is to be unix:/path or host:port, not \"%s\"",
-		    settings->listen);
-		return -1;
+/* At each of the addresses that the machine has, and at one of them at least. */
+static bool listen_at_all(struct opening *opening, const struct addrinfo *address, const char *name)
+{
+	struct listeners *listeners = opening->listeners;
+	size_t before = listeners->count;
+
+	for (; address; address = address->ai_next) {
+		int descriptor = -1;
+
+		errno = EMFILE;
+		if (listeners->count < LISTENERS_MAX)
+			descriptor = listen_at(address, (int)opening->settings->listen_backlog);
+		if (descriptor >= 0)
+			listeners->all[listeners->count++] =
+			    (struct listener){.descriptor = descriptor};
+		else if (!is_absent(errno))
+			return refuse_address(opening, "listening on", name);
+	}
+	return listeners->count > before || refuse_address(opening, "listening on", name);
+}
+
+/* The TCP addresses of a name, for freeaddrinfo; NULL with a sentence in error. */
+static struct addrinfo *look_up(const char *name, int flags, char *error, size_t size)
+{
+	struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_STREAM}, *found = NULL;
+	char text[ADDRESS_SIZE], *host, *port;
+	int result;
+
+	snprintf(text, sizeof(text), "%s", name);
+	if (!split_host(text, &host, &port)) {
+		snprintf(error, size, "listen is to be unix:/path, host:port or a port, not \"%s\"",
+		    name);
+		return NULL;
 	}
 	result = getaddrinfo(host, port, &hints, &found);
-	if (result != 0) {
-		snprintf(error, size, "looking up the address %s to listen on: %s",
-		    settings->listen, gai_strerror(result));
-		return -1;
-	}
-	for (struct addrinfo *address = found; address && descriptor < 0;
-	     address = address->ai_next)
-		descriptor = listen_at(address, settings->listen_backlog);
-	freeaddrinfo(found);
-	if (descriptor < 0)
-		snprintf(error, size, "listening on %s: %s", settings->listen, strerror(errno));
-	return descriptor;
+	if (result == 0)
+		return found;
+	snprintf(
+	    error, size, "looking up the address %s to listen on: %s", name, gai_strerror(result));
+	return NULL;
+}
+
+static bool open_tcp(struct opening *opening, const char *name)
+{
+	struct addrinfo *found = look_up(name, AI_PASSIVE, opening->error, opening->size);
+	bool good = found && listen_at_all(opening, found, name);
+
+	if (found)
+		freeaddrinfo(found);
+	return good;
+}
+
+/* The path of a unix socket's address; NULL: it is another. */
+static const char *unix_path(const char *address)
+{
+	size_t length = strlen(unix_prefix);
+
+	return strncmp(address, unix_prefix, length) == 0 ? address + length : NULL;
+}
+
+/* Takes the first address off the list; false where it has no room. */
+static bool next_address(const char **list, char address[ADDRESS_SIZE])
+{
+	const char *start = *list + strspn(*list, separators);
+	size_t length = strcspn(start, separators);
+
+	*list = start + length + strspn(start + length, separators);
+	errno = ENAMETOOLONG;
+	if (length >= ADDRESS_SIZE)
+		return false;
+	memcpy(address, start, length);
+	address[length] = '\0';
+	return true;
+}
+
+/* An empty list has an address too, and a wrong one. */
+static bool open_addresses(struct opening *opening, const char *list)
+{
+	do {
+		char address[ADDRESS_SIZE] = "";
+		const char *path;
+
+		if (!next_address(&list, address))
+			return refuse_address(opening, "listening on", opening->settings->listen);
+		path = unix_path(address);
+		errno = EMFILE;
+		if (opening->listeners->count == LISTENERS_MAX)
+			return refuse_address(opening, "listening on", address);
+		if (path ? !open_unix(opening, path) : !open_tcp(opening, address))
+			return false;
+	} while (*list);
+	return true;
 }
 
 bool listener_open(
     struct listeners *listeners, const struct settings *settings, char *error, size_t size)
 {
-	struct listener *listener = &listeners->all[0];
-	const char *path = unix_path(settings);
+	struct opening opening = {listeners, settings, error, size};
 
 	*listeners = (struct listeners){.ours = true};
-	listener->descriptor = path ? socket_file_open(&listener->file, path, settings, error, size)
-				    : open_tcp(settings, error, size);
-	listeners->count = listener->descriptor >= 0;
-	return listeners->count == 1;
+	if (open_addresses(&opening, settings->listen))
+		return true;
+	listener_end(listeners);
+	return false;
+}
+
+/* What has a file that is gone is opened anew, all else is the same socket once more. */
+static bool renew_one(struct opening *opening, const struct listener *now)
+{
+	struct listener *next = &opening->listeners->all[opening->listeners->count];
+
+	if (socket_file_look(&now->file) == SOCKET_FILE_GONE)
+		return open_unix(opening, now->file.path);
+	*next = *now;
+	next->descriptor = fcntl(now->descriptor, F_DUPFD_CLOEXEC, 0);
+	opening->listeners->count += next->descriptor >= 0;
+	return next->descriptor >= 0 || refuse_address(opening, "sharing", "a listening socket");
+}
+
+bool listener_renew(struct listeners *next, const struct listeners *now,
+    const struct settings *settings, char *error, size_t size)
+{
+	struct opening opening = {next, settings, error, size};
+	bool good = true;
+
+	*next = (struct listeners){.ours = now->ours};
+	for (size_t i = 0; good && i < now->count; i++)
+		good = renew_one(&opening, &now->all[i]);
+	if (!good)
+		listener_end_but(next, now);
+	return good;
+}
+
+static int connect_to(const struct sockaddr *address, socklen_t length)
+{
+	int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), cause;
+
+	if (descriptor < 0 || connect(descriptor, address, length) == 0)
+		return descriptor;
+	cause = errno;
+	close(descriptor);
+	errno = cause;
+	return -1;
+}
+
+static int connect_to_path(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	errno = ENAMETOOLONG;
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -1;
+	strcpy(address.sun_path, path);
+	return connect_to((const struct sockaddr *)&address, sizeof(address));
+}
+
+int listener_connect(const struct settings *settings, char *error, size_t size)
+{
+	char address[ADDRESS_SIZE] = "";
+	const char *list = settings->listen, *path;
+	struct addrinfo *found = NULL;
+	int descriptor = -1;
+
+	next_address(&list, address);
+	path = unix_path(address);
+	if (!path && !(found = look_up(address, 0, error, size)))
+		return -1;
+	descriptor = path ? connect_to_path(path) : connect_to(found->ai_addr, found->ai_addrlen);
+	if (descriptor < 0)
+		snprintf(error, size, "connecting to %s: %s", address, strerror(errno));
+	if (found)
+		freeaddrinfo(found);
+	return descriptor;
 }
 
 /* Our own reader of two variables: libsystemd would bring five libraries more into every worker. */
@@ -167,13 +335,29 @@ static void refuse(const struct listener *listener)
 		shutdown(listener->descriptor, SHUT_RD);
 }
 
-void listener_end(struct listeners *listeners)
+/* The same socket, of the same file. */
+static bool is_same(const struct listener *one, const struct listener *other)
+{
+	return strcmp(one->file.path, other->file.path) == 0 &&
+	       one->file.device == other->file.device && one->file.inode == other->file.inode;
+}
+
+void listener_end_but(struct listeners *listeners, const struct listeners *kept)
 {
 	for (size_t i = 0; i < listeners->count; i++) {
+		if (i < kept->count && is_same(&listeners->all[i], &kept->all[i]))
+			continue;
 		refuse(&listeners->all[i]);
 		socket_file_remove(&listeners->all[i].file);
 	}
 	listener_close(listeners);
+}
+
+void listener_end(struct listeners *listeners)
+{
+	static const struct listeners none;
+
+	listener_end_but(listeners, &none);
 }
 
 void listener_close(struct listeners *listeners)

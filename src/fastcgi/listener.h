@@ -25,12 +25,27 @@ struct listeners {
 };
 
 /*
- * Opens what settings->listen names, close-on-exec and non-blocking. False with a sentence in error (size bytes), and
- * none open. A left-over unix socket is replaced only if nobody answers on it; the socket is bound under umask 0177,
- * then gets its group and its mode.
+ * Opens every socket that settings->listen names, close-on-exec and non-blocking. Its addresses stand between commas or
+ * spaces, and are unix:/path, host:port, [host]:port, :port or port, the last two for every address that the machine has;
+ * a name is listened on at each of its addresses. False with a sentence in error (size bytes), and none open. A left-over
+ * unix socket is replaced only if nobody answers on it; the socket is bound under umask 0177, then gets its group and its
+ * mode.
  */
 bool listener_open(
     struct listeners *listeners, const struct settings *settings, char *error, size_t size);
+
+/*
+ * The same sockets once more, in descriptors of their own, but that a unix socket whose file is gone is opened anew at its
+ * path. False with a sentence in error (size bytes), and none open.
+ */
+bool listener_renew(struct listeners *next, const struct listeners *now,
+    const struct settings *settings, char *error, size_t size);
+
+/*
+ * Connects to the first address that settings->listen names. Returns a descriptor, close-on-exec and blocking, which the
+ * caller closes, or -1 with a sentence in error (size bytes).
+ */
+int listener_connect(const struct settings *settings, char *error, size_t size);
 
 /* Does systemd hand over sockets (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at least 1)? */
 bool listener_is_inherited(void);
@@ -55,6 +70,9 @@ enum socket_file_state listener_look(const struct listeners *listeners);
  * ours refuses from now on also in the processes that share it, which still accept what waits in it.
  */
 void listener_end(struct listeners *listeners);
+
+/* The same for those that kept has not as well; of the others only the descriptors are closed. */
+void listener_end_but(struct listeners *listeners, const struct listeners *kept);
 
 /* Closes this process's descriptors, and leaves files and sockets as they are. */
 void listener_close(struct listeners *listeners);

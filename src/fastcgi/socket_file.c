@@ -8,41 +8,54 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, LOCK_WAIT_MS = 2000 };
+enum { SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, LOCK_WAIT_MS = 1000 };
 
 /* Whoever holds the lock may be stopped: it is not waited for without end. */
-static bool wait_for_lock(int descriptor)
+static void wait_for_lock(int descriptor)
 {
 	struct timespec pause = {.tv_nsec = 10000000};
 	int64_t limit = clock_ms() + LOCK_WAIT_MS;
 
 	while (flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
 		if ((errno != EWOULDBLOCK && errno != EINTR) || clock_ms() > limit)
-			return false;
+			return;
 		nanosleep(&pause, NULL);
 	}
-	return true;
 }
 
-/* Locks PATH.lock and returns its descriptor, whose close is the unlock; -1 with errno set. */
+/* The directory that holds path, open to be locked, or -1. */
+static int open_directory(const char *path)
+{
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	char *slash;
+
+	strcpy(directory, path);
+	slash = strrchr(directory, '/');
+	if (!slash)
+		strcpy(directory, ".");
+	else
+		slash[slash == directory] = '\0';
+	return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/*
+ * Locks the directory and returns its descriptor, whose close is the unlock. A file to be locked would have to stay
+ * behind, and be somebody's. Who may read a directory may hold its lock: after LOCK_WAIT_MS it is done without.
+ */
 static int lock(const char *path)
 {
-	char name[sizeof(((struct sockaddr_un *)0)->sun_path) + sizeof(".lock")];
-	int descriptor;
+	int directory = open_directory(path);
 
-	snprintf(name, sizeof(name), "%s.lock", path);
-	descriptor = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (descriptor < 0 || wait_for_lock(descriptor))
-		return descriptor;
-	close(descriptor);
-	errno = EADDRINUSE;
-	return -1;
+	if (directory >= 0)
+		wait_for_lock(directory);
+	return directory;
 }
 
 /* True where path is free, or was a unix socket that nobody answers on and is now removed. */
@@ -66,19 +79,25 @@ static bool clear_left_over(const char *path, const struct sockaddr_un *address)
 	return refused && unlink(path) == 0;
 }
 
+/* By its name, or by its number; false with errno set where there is none. */
+static bool find_group(const char *name, gid_t *group)
+{
+	const struct group *found;
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+
+	errno = 0;
+	found = getgrnam(name);
+	errno = errno ? errno : EINVAL;
+	*group = found ? found->gr_gid : (gid_t)number;
+	return found || (*name >= '0' && *name <= '9' && !*end && number < (gid_t)-1);
+}
+
 static bool set_group(const char *path, const char *name)
 {
-	const struct group *group;
+	gid_t group;
 
-	if (!*name)
-		return true;
-	errno = 0;
-	group = getgrnam(name);
-	if (!group) {
-		errno = errno ? errno : EINVAL;
-		return false;
-	}
-	return chown(path, (uid_t)-1, group->gr_gid) == 0;
+	return !*name || (find_group(name, &group) && chown(path, (uid_t)-1, group) == 0);
 }
 
 /* Makes the file, which nobody else may use yet, and notes which it is. */
@@ -130,15 +149,15 @@ int socket_file_open(struct socket_file *file, const char *path, const struct se
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	const char *doing = "listening on the unix socket", *what = path;
 	int locked = -1, descriptor = -1;
+	bool fits = *path && strlen(path) < sizeof(address.sun_path);
 
 	*file = (struct socket_file){0};
 	errno = ENAMETOOLONG;
-	if (*path && strlen(path) < sizeof(address.sun_path)) {
+	if (fits) {
 		strcpy(address.sun_path, path);
 		locked = lock(path);
-	}
-	if (locked >= 0)
 		descriptor = make(file, &address, settings, &doing, &what);
+	}
 	if (descriptor < 0) {
 		snprintf(error, size, "%s %s: %s", doing, what, strerror(errno));
 		*file = (struct socket_file){0};

@@ -30,8 +30,8 @@ enum socket_file_state {
 /*
  * Makes a listening unix socket at path, with the mode, group and backlog of the settings, and fills *file. Returns
  * its descriptor, close-on-exec and non-blocking, or -1 with a sentence in error (size bytes); *file is empty then. A
- * socket that was left over is replaced only if nobody answers on it. PATH.lock is locked meanwhile, so no second
- * start of this program comes between the look and the bind; that file stays.
+ * socket that was left over is replaced only if nobody answers on it. The directory is locked meanwhile, so no second
+ * start of this program comes between the look and the bind.
  */
 int socket_file_open(struct socket_file *file, const char *path, const struct settings *settings,
     char *error, size_t size);

@@ -49,7 +49,7 @@ static void fail(struct succession *pool, const char *reason)
 static void drop_next(struct succession *pool)
 {
 	generation_free(pool->next_settings);
-	listener_end(&pool->next_listeners);
+	listener_end_but(&pool->next_listeners, pool->listeners);
 	pool->next = NULL;
 	pool->next_settings = NULL;
 }
@@ -112,7 +112,8 @@ static void open_anew(struct succession *pool)
 {
 	char error[512];
 
-	if (listener_open(&pool->next_listeners, pool->settings, error, sizeof(error))) {
+	if (listener_renew(
+		&pool->next_listeners, pool->listeners, pool->settings, error, sizeof(error))) {
 		log_warning("the file of the listening socket had vanished: it is made anew");
 		begin(pool);
 	} else if (log_is_news(error))
@@ -153,7 +154,7 @@ static void take_listeners(struct succession *pool)
 {
 	if (!pool->next_listeners.count)
 		return;
-	listener_end(pool->listeners);
+	listener_end_but(pool->listeners, &pool->next_listeners);
 	*pool->listeners = pool->next_listeners;
 	pool->next_listeners.count = 0;
 	pool->next->listeners = pool->listeners;

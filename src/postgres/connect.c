@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WHILE_OTHERS_MS = 500, BAD_FOR_MS = 30000, PARAMETERS_MAX = 16 };
+enum { WHILE_OTHERS_MS = 500, BAD_FOR_MS = 30000, PARAMETERS_MAX = 16, PASSWORD_MAX = 1024 };
 
 /* libpq's parameters: later ones are stronger than earlier ones. */
 struct parameters {
@@ -28,7 +28,8 @@ struct attempt {
 	struct hosts_memory *memory;
 	PQconninfoOption
 	    *given; /* what the connection string, the service and the environment say */
-	const char *attributes; /* of the session, instead of what is given; NULL: that */
+	const char *attributes;          /* of the session, instead of what is given; NULL: that */
+	char password[PASSWORD_MAX + 2]; /* of database_password_file; empty: what is given */
 	struct hosts hosts;
 	char *fault;
 	size_t size;
@@ -107,6 +108,7 @@ static PGconn *begin(const struct attempt *attempt, const struct host *host)
 		add(&parameters, "port", host->port);
 	}
 	add(&parameters, "target_session_attrs", attempt->attributes);
+	add(&parameters, "password", attempt->password);
 	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
 	if (pg)
 		PQsetNoticeProcessor(pg, on_notice, NULL);
@@ -234,20 +236,60 @@ static bool list_hosts(struct attempt *attempt)
 	return true;
 }
 
+static bool refuse_password(struct attempt *attempt, const char *why)
+{
+	snprintf(attempt->fault, attempt->size,
+	    "connecting to PostgreSQL: reading database_password_file %s: %s",
+	    attempt->settings->database_password_file, why);
+	return false;
+}
+
+/*
+ * Read anew each time, as who rotates passwords writes a new one. The newline that editors leave at its
+ * end is none of it. True where there is no such file to be read.
+ */
+static bool read_password(struct attempt *attempt)
+{
+	const char *path = attempt->settings->database_password_file;
+	FILE *file = *path ? fopen(path, "re") : NULL;
+	size_t length;
+	int cause = errno;
+
+	if (!*path)
+		return true;
+	if (!file)
+		return refuse_password(attempt, strerror(cause));
+	setvbuf(file, NULL, _IONBF, 0);
+	errno = 0;
+	length = fread(attempt->password, 1, PASSWORD_MAX + 1, file);
+	cause = ferror(file) ? errno : 0;
+	fclose(file);
+	if (cause)
+		return refuse_password(attempt, strerror(cause));
+	if (length > PASSWORD_MAX)
+		return refuse_password(attempt, "it is longer than 1,024 bytes");
+	attempt->password[length] = '\0';
+	attempt->password[strcspn(attempt->password, "\r\n")] = '\0';
+	return *attempt->password || refuse_password(attempt, "it is empty");
+}
+
 PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *memory,
     struct host *host, char *fault, size_t size)
 {
 	struct attempt attempt = {
 	    .settings = settings, .memory = memory, .fault = fault, .size = size};
-	PGconn *pg;
+	PGconn *pg = NULL;
 
 	*fault = '\0';
 	*host = (struct host){.port = ""};
+	if (!read_password(&attempt))
+		return NULL;
 	attempt.given = read_given(settings);
 	if (list_hosts(&attempt))
 		pg = try_twice(&attempt, host);
 	else
 		pg = try_host(&attempt, NULL, longest(&attempt));
 	PQconninfoFree(attempt.given);
+	explicit_bzero(attempt.password, sizeof(attempt.password));
 	return pg;
 }

@@ -55,7 +55,7 @@ class Reply:
 
 
 class Connection:
-    """One connection to the workers, kept until it is closed."""
+    """One connection to the workers, at a path or at (host, port), kept until it is closed."""
 
     def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)

@@ -286,6 +286,12 @@ def test_the_socket_gets_its_group(start_workers, alone):
     assert os.stat(workers.socket).st_gid == number and get_directly(workers) == 200
 
 
+def test_the_group_may_be_a_number(start_workers, alone):
+    number = another_group()
+    workers = start_workers(alone, listen_group=number, extra_groups=[number])
+    assert os.stat(workers.socket).st_gid == number
+
+
 def test_a_group_that_there_is_not_is_named_and_leaves_no_socket(program, directory):
     path = directory / "grouped.sock"
     result = run(program, "--listen=unix:%s" % path, "--listen-group=no-such-group")
@@ -319,7 +325,31 @@ def test_a_left_over_socket_is_replaced_but_one_in_use_and_a_file_are_not(start_
     assert run(program, listen).returncode == 1 and os.path.exists(workers.socket)
 
 
-@pytest.mark.parametrize("listen", ["nonsense", "unix:", "127.0.0.1:", ":80", "unix:/nonexistent/x.sock", "unix:" + "x" * 200])
+def test_a_pool_listens_on_several_addresses(start_workers, alone, directory):
+    port, path = servers.free_port(), str(directory / "several.sock")
+    workers = start_workers(alone, listen="unix:%s,127.0.0.2:%d" % (path, port), socket=path)
+    assert [fastcgi.ask(where, URI, ADMIN).status for where in (path, ("127.0.0.2", port))] == [200, 200]
+    assert workers.stop() == 0 and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("form", ["%d", ":%d"])
+def test_a_port_alone_is_one_of_every_address(start_workers, alone, directory, form):
+    port = servers.free_port()
+    workers = start_workers(alone, listen=form % port)
+    assert [fastcgi.ask((host, port), URI, ADMIN).status for host in ("127.0.0.1", "127.0.0.3")] == [200, 200]
+    assert workers.stop() == 0
+
+
+def test_of_several_sockets_one_whose_file_vanishes_is_made_anew(start_workers, alone, directory):
+    port, path = servers.free_port(), str(directory / "vanishing.sock")
+    workers = start_workers(alone, listen="127.0.0.2:%d unix:%s" % (port, path), socket=path)
+    os.unlink(path)
+    servers.wait_until(lambda: servers.connects(path), "the socket's file")
+    assert [fastcgi.ask(where, URI, ADMIN).status for where in (path, ("127.0.0.2", port))] == [200, 200]
+    assert workers.stop() == 0 and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("listen", ["nonsense", "unix:", "127.0.0.1:", "80x", "unix:/nonexistent/x.sock", "unix:" + "x" * 200])
 def test_an_address_that_cannot_be_listened_on_is_named(program, listen):
     result = run(program, "--listen=" + listen)
     assert result.returncode == 1 and listen.replace("unix:", "")[:20] in result.stderr

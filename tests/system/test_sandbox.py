@@ -194,6 +194,34 @@ def test_tls_a_service_file_a_host_name_and_a_password_that_changes_work_in_the_
     assert used == [("TLSv1.3",)] and KILLED not in workers.log()
 
 
+def test_a_password_file_of_any_mode_is_read_anew_at_each_connect(start_plain, guarded):
+    secret = guarded.directory / "secret"
+    guarded.run("alter role event_matcher password 'first one'")
+    secret.write_text("first one\n")
+    secret.chmod(0o444)
+    workers = start_plain("host=localhost port=%d dbname=em user=event_matcher" % guarded.port, database_password_file=secret, environment={"HOME": "/nonexistent"})
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+    guarded.run("alter role event_matcher password 'second'")
+    secret.chmod(0o644)
+    secret.write_text("second")
+    guarded.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher'")
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+    assert "second" not in workers.log() and "first one" not in workers.log()
+
+
+@pytest.mark.parametrize("content, said", [(None, "No such file or directory"), ("", "it is empty"), ("\n", "it is empty"),
+                                           ("x" * 1025, "it is longer than 1,024 bytes")])
+def test_a_password_file_without_a_password_is_named(start_plain, guarded, content, said):
+    secret = guarded.directory / "no-secret"
+    if content is not None:
+        secret.write_text(content)
+        secret.chmod(0o444)
+    workers = start_plain("host=localhost port=%d dbname=em user=event_matcher" % guarded.port, has_database=False,
+                          database_password_file=secret)
+    servers.wait_until(lambda: "reading database_password_file %s: %s" % (secret, said) in workers.log(), "the fault")
+    secret.unlink(missing_ok=True)
+
+
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "localhost", "127.0.0.1,::1", "/nonexistent,localhost"])
 def test_a_connection_that_fails_does_so_with_a_word_and_not_by_the_sandbox(start_plain, host):
     workers = start_plain("host=%s port=1 user=x connect_timeout=2" % host, has_database=False)

@@ -147,3 +147,44 @@ def test_the_log_file_is_opened_anew_by_sigusr1_and_no_request_is_lost(start_wor
     servers.wait_until(lambda: path.exists() and "a worker is serving" in path.read_text(), "a worker that logs to the new file")
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
     assert workers.stop() == 0 and "a worker has ended" in path.read_text()
+
+
+def run_ready(program, *arguments):
+    return subprocess.run([program, "--ready", *arguments], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def test_ready_asks_the_workers_and_needs_no_database_of_its_own(start_workers, alone, program):
+    workers = start_workers(alone)
+    result = run_ready(program, "--listen=unix:" + workers.socket)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "ready\n", "")
+    assert workers.stop() == 0
+    result = run_ready(program, "--listen=unix:" + workers.socket)
+    assert result.returncode == 1 and "connecting to unix:%s: No such file" % workers.socket in result.stderr
+
+
+def test_ready_asks_over_tcp_too(start_workers, alone, program):
+    port = servers.free_port()
+    start_workers(alone, listen="127.0.0.1:%d" % port)
+    assert run_ready(program, "--listen=127.0.0.1:%d" % port).returncode == 0
+
+
+def test_ready_says_no_while_there_is_no_database(start_workers, directory, program):
+    workers = start_workers("host=%s dbname=none" % directory, has_database=False)
+    result = run_ready(program, "--listen=unix:" + workers.socket)
+    assert (result.returncode, result.stdout) == (1, "not ready\n")
+
+
+def test_ready_does_not_wait_for_workers_that_do_not_answer(start_workers, alone, program):
+    workers = start_workers(alone, watchdog_timeout="1h")
+    child = int(open("/proc/%d/task/%d/children" % (workers.pid, workers.pid)).read())
+    os.kill(child, signal.SIGSTOP)
+    try:
+        result = run_ready(program, "--listen=unix:" + workers.socket)
+        assert result.returncode == 1 and "timed out" in result.stderr
+    finally:
+        os.kill(child, signal.SIGCONT)
+
+
+def test_ready_without_an_address_says_what_it_lacks(program):
+    result = run_ready(program)
+    assert result.returncode == 2 and "listen names" in result.stderr

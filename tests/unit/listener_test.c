@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static char directory[] = "/tmp/listener_test.XXXXXX", path[100], listen_text[110], error[300];
+static char directory[] = "/tmp/listener_test.XXXXXX", path[100], listen_text[240], error[300];
 static struct settings settings = {
     .listen = listen_text, .listen_group = "", .listen_mode = 0640, .listen_backlog = 5};
 
@@ -25,10 +27,6 @@ static void make_directory(void)
 
 static void remove_directory(void)
 {
-	char lock[sizeof(path) + 5];
-
-	snprintf(lock, sizeof(lock), "%s.lock", path);
-	unlink(lock);
 	unlink(path);
 	rmdir(directory);
 }
@@ -68,14 +66,89 @@ Test(listener, listens_on_host_and_port)
 	close(descriptor);
 }
 
+Test(listener, listens_on_a_port_of_every_address)
+{
+	cr_assert(listener_is(open_at("0")), "%s", error);
+	listener_close(&listeners);
+	cr_assert(listener_is(open_at(":0")), "%s", error);
+}
+
+Test(listener, listens_on_several_addresses)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "127.0.0.1:0, unix:%s 127.0.0.2:0", path);
+	cr_assert(listener_is(open_at(text)), "%s", error);
+	cr_assert_eq(listeners.count, 3);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert(listener_is(listeners.all[i].descriptor));
+	listener_end(&listeners);
+	cr_assert_eq(access(path, F_OK), -1);
+}
+
+Test(listener, leaves_nothing_behind_where_one_of_several_is_wrong)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "unix:%s,nonsense", path);
+	cr_assert_eq(open_at(text), -1);
+	cr_assert_not_null(strstr(error, "not \"nonsense\""), "%s", error);
+	cr_assert_eq(listeners.count, 0);
+	cr_assert_eq(access(path, F_OK), -1);
+}
+
+Test(listener, refuses_more_addresses_than_it_has_room_for)
+{
+	char text[20 * LISTENERS_MAX] = "";
+
+	for (int i = 0; i <= LISTENERS_MAX; i++)
+		strcat(text, "127.0.0.1:0 ");
+	settings.listen = text;
+	cr_assert_eq(open_it(), -1);
+	cr_assert_eq(listeners.count, 0);
+}
+
+Test(listener, of_several_only_the_one_whose_file_is_gone_is_made_anew)
+{
+	struct listeners next;
+	char text[200];
+
+	snprintf(text, sizeof(text), "unix:%s 127.0.0.1:0", path);
+	cr_assert(listener_is(open_at(text)), "%s", error);
+	unlink(path);
+	cr_assert(listener_renew(&next, &listeners, &settings, error, sizeof(error)), "%s", error);
+	cr_assert_eq(next.count, 2);
+	listener_end_but(&listeners, &next);
+	cr_assert_eq(access(path, F_OK), 0);
+	cr_assert(listener_is(next.all[0].descriptor) && listener_is(next.all[1].descriptor));
+	listener_end(&next);
+	cr_assert_eq(access(path, F_OK), -1);
+}
+
+/* Between looking whether a file is left over and binding nobody else may come. */
+Test(listener, waits_a_second_for_who_holds_the_directory)
+{
+	int held = open(directory, O_RDONLY);
+	struct timespec before, after;
+
+	cr_assert_eq(flock(held, LOCK_EX), 0);
+	clock_gettime(CLOCK_MONOTONIC, &before);
+	cr_assert(listener_is(open_it()), "%s", error);
+	clock_gettime(CLOCK_MONOTONIC, &after);
+	cr_assert_geq(
+	    (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000,
+	    900);
+	close(held);
+}
+
 Test(listener, names_an_address_that_is_none)
 {
-	static const char *const texts[] = {"", "nonsense", ":80", "127.0.0.1:", "[]:80"};
+	static const char *const texts[] = {"", "nonsense", ":", "127.0.0.1:", "[]:80", "80x"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		cr_assert_eq(open_at(texts[i]), -1, "%s", texts[i]);
 		cr_assert_not_null(
-		    strstr(error, "listen is to be unix:/path or host:port"), "%s", error);
+		    strstr(error, "listen is to be unix:/path, host:port or a port"), "%s", error);
 	}
 	cr_assert_eq(open_at("127.0.0.1:none"), -1);
 	cr_assert_not_null(strstr(error, "looking up the address 127.0.0.1:none"), "%s", error);
