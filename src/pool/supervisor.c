@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "pool/announcer.h"
 #include "pool/succession.h"
 #include "pool/upgrade.h"
 
@@ -19,6 +20,7 @@ enum { READY_LOOK_MS = 5 };
 struct supervisor {
 	struct succession pool;
 	struct upgrade upgrade;
+	struct announcer announcer;
 	struct settings *settings;
 	struct listeners *listeners;
 	const struct invocation *invocation;
@@ -57,6 +59,7 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 static void give_place(struct supervisor *supervisor)
 {
 	log_info("upgrade: process %d serves: draining", (int)supervisor->upgrade.pid);
+	announcer_hand_over(&supervisor->announcer, supervisor->upgrade.pid);
 	listener_close(supervisor->listeners);
 	supervisor->ending = true;
 	succession_end(&supervisor->pool, false);
@@ -86,6 +89,22 @@ static void tell_once_ready(struct supervisor *supervisor)
 		return;
 	upgrade_tell(&supervisor->ready);
 	supervisor->pool.site.closed_in_workers = -1;
+}
+
+/* One that is to take another's place is not the service's main process before that says so. */
+static void announce(struct supervisor *supervisor)
+{
+	const struct succession *pool = &supervisor->pool;
+	enum announcer_state state = supervisor->announcer.state;
+
+	if (supervisor->ending)
+		state = ANNOUNCER_STOPPING;
+	else if (pool->next && state != ANNOUNCER_STARTING)
+		state = ANNOUNCER_RELOADING;
+	else if (!pool->next && (state == ANNOUNCER_RELOADING || succession_is_ready(pool)))
+		state = ANNOUNCER_READY;
+	announcer_tell(&supervisor->announcer, state, atomic_load(&pool->site.board->generation),
+	    pool->serving->count);
 }
 
 static void reap(struct supervisor *supervisor)
@@ -144,6 +163,7 @@ static void keep(struct supervisor *supervisor)
 		succession_go_on(&supervisor->pool);
 		tell_once_ready(supervisor);
 		go_on_with_upgrade(supervisor);
+		announce(supervisor);
 		number = wait_signal(supervisor);
 		if (number && number != SIGCHLD)
 			act_on_signal(supervisor, number);

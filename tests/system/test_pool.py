@@ -188,7 +188,7 @@ def test_a_message_of_libpq_is_one_line_in_its_own_letters(start_workers):
     workers = start_workers("host=/nonexistent/ü,/nowhere", has_database=False)
     servers.wait_until(lambda: "/nowhere/" in workers.log(), "the failure in the log")
     line = next(line for line in workers.log().splitlines() if "/nonexistent/ü/" in line)
-    assert "on that socket? connection to server on socket" in line and "\\x" not in line
+    assert "on that socket?; connection to server on socket" in line and "\\x" not in line
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
