@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings into a role: a pool, one worker, one CGI request, a check. */
-#include "authentik/catalogue.h"
 #include "base/log.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
+#include "pool/check.h"
 #include "pool/configuration.h"
 #include "pool/generation.h"
 #include "pool/ready.h"
@@ -24,27 +24,6 @@ static int usage_error(const char *error)
 {
 	fprintf(stderr, "event-matcher-fcgi: %s\nTry event-matcher-fcgi --help.\n", error);
 	return EXIT_USAGE;
-}
-
-static int check(const struct settings *settings)
-{
-	const struct session_kind *const kinds[] = {&catalogue_common, &catalogue_slow};
-	struct session session = {0};
-
-	for (int i = 0; i < 2; i++) {
-		session_open(&session, settings, kinds[i]);
-		if (!session.pg) {
-			fprintf(stderr, "event-matcher-fcgi: %s\n", session.fault);
-			return 1;
-		}
-		session_close(&session);
-		if (i == 0)
-			printf("%s\n", kinds[i]->describe(session.facts));
-		if (*session.remarks)
-			printf("warning: %s\n", session.remarks);
-	}
-	puts("settings and database are good");
-	return 0;
 }
 
 static int dump(const struct settings *settings)
@@ -101,12 +80,49 @@ static int serve(struct settings *settings, struct invocation *invocation)
 	    "descriptor 0, or a CGI request");
 }
 
+static int print_help(void)
+{
+	settings_print_help(stdout);
+	return 0;
+}
+
+static int print_version(void)
+{
+	puts(PACKAGE_NAME " " PACKAGE_VERSION);
+	return 0;
+}
+
+static int act(enum settings_action action, struct settings *settings,
+    struct invocation *invocation, const char *error)
+{
+	switch (action) {
+	case SETTINGS_RUN:
+		return serve(settings, invocation);
+	case SETTINGS_CHECK:
+		return check_run(settings, false);
+	case SETTINGS_CHECK_JSON:
+		return check_run(settings, true);
+	case SETTINGS_DUMP:
+		return dump(settings);
+	case SETTINGS_READY:
+		return ready_ask(settings);
+	case SETTINGS_HELP:
+		return print_help();
+	case SETTINGS_VERSION:
+		return print_version();
+	case SETTINGS_INVALID:
+		break;
+	}
+	return usage_error(error);
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE];
 	struct invocation invocation = {.argv = argv, .ready = -1};
-	int code = 0;
+	enum settings_action action;
+	int code;
 
 	supervisor_hold_signals();
 	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
@@ -114,29 +130,8 @@ int main(int argc, char **argv)
 		argc = 0;
 	invocation.argc = argc;
 	upgrade_find_program(argv[0], invocation.program, sizeof(invocation.program));
-	switch (configuration_load(&settings, argc, argv, error)) {
-	case SETTINGS_RUN:
-		code = serve(&settings, &invocation);
-		break;
-	case SETTINGS_CHECK:
-		code = check(&settings);
-		break;
-	case SETTINGS_DUMP:
-		code = dump(&settings);
-		break;
-	case SETTINGS_READY:
-		code = ready_ask(&settings);
-		break;
-	case SETTINGS_HELP:
-		settings_print_help(stdout);
-		break;
-	case SETTINGS_VERSION:
-		puts(PACKAGE_NAME " " PACKAGE_VERSION);
-		break;
-	case SETTINGS_INVALID:
-		code = usage_error(error);
-		break;
-	}
+	action = configuration_load(&settings, argc, argv, error);
+	code = act(action, &settings, &invocation, error);
 	settings_free(&settings);
 	return code;
 }

@@ -24,10 +24,15 @@ static const struct option_row rows[] = {
 #include "settings.def"
 };
 
-static const struct option_command commands[] = {{"check", 0, SETTINGS_CHECK, false},
-    {"dump-config", 0, SETTINGS_DUMP, false}, {"ready", 0, SETTINGS_READY, false},
-    {"help", 'h', SETTINGS_HELP, true}, {"version", 'V', SETTINGS_VERSION, true},
-    {NULL, 0, 0, false}};
+static const struct option_command commands[] = {
+    {"check", 0, SETTINGS_CHECK, false, NULL},
+    {"check", 0, SETTINGS_CHECK_JSON, false, "json"},
+    {"dump-config", 0, SETTINGS_DUMP, false, NULL},
+    {"ready", 0, SETTINGS_READY, false, NULL},
+    {"help", 'h', SETTINGS_HELP, true, NULL},
+    {"version", 'V', SETTINGS_VERSION, true, NULL},
+    {NULL, 0, 0, false, NULL},
+};
 
 static_assert(SETTINGS_RUN == 0, "the code of no command");
 
@@ -127,7 +132,7 @@ void settings_print_help(FILE *stream)
 	      "database.\n\n"
 	      "  --config=FILE     read settings from FILE (lines: name = value)\n"
 	      "  --dump-config     print all settings, where each came from, and no password\n"
-	      "  --check           check settings and database, say what is missing, exit 0 or 1\n"
+	      "  --check[=json]    check settings and database, say what is missing, exit 0 or 1\n"
 	      "  --ready           ask the workers whether they are ready, exit 0 or 1\n"
 	      "  -h, --help        print this\n"
 	      "  -V, --version     print the version\n\n"

@@ -32,6 +32,7 @@ struct settings {
 enum settings_action {
 	SETTINGS_RUN,
 	SETTINGS_CHECK,
+	SETTINGS_CHECK_JSON,
 	SETTINGS_DUMP,
 	SETTINGS_READY,
 	SETTINGS_HELP,

@@ -29,7 +29,7 @@ static const struct statement *const statements[] = {
 struct layout {
 	const char *name, *releases;
 	struct template_variable variables[4];
-	const char *common[7];
+	const char *common[8];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -44,7 +44,7 @@ struct layout {
 #define COMMON(rights)                                                                             \
 	{                                                                                          \
 		statement_tenants, statement_unknown_columns, statement_not_tables,                \
-		    statement_caller, statement_policy, rights                                     \
+		    statement_may_write, statement_caller, statement_policy, rights                \
 	}
 
 static const struct layout layouts[] = {
@@ -161,6 +161,8 @@ static const char *slow_changed(const void *before, const void *after)
 		   ? shape_changed(before, after)
 		   : "the index of access tokens has come or gone: to be planned anew";
 }
+
+const char catalogue_server[] = statement_server;
 
 const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .set = statements,

@@ -33,6 +33,8 @@ struct option_command {
 	int letter; /* -h for --help, or 0 */
 	int code;
 	bool alone; /* nothing is loaded for it but the defaults */
+	const char
+	    *variant; /* of --check=json, whose row follows that of --check; NULL: of --check */
 };
 
 /* All that a program can be told; --config and PREFIX_CONFIG name the file. */

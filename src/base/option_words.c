@@ -48,17 +48,30 @@ static void list_words(struct words *words, const struct option_set *set)
 	*letter++ =
 	    '+'; /* or it would reorder argv, which then no longer shows what it stopped at */
 	for (int i = 0; set->commands[i].name; i++) {
-		add_word(words, set->commands[i].name, no_argument, CODE_COMMAND + i);
+		if (set->commands[i].variant)
+			continue;
+		add_word(words, set->commands[i].name,
+		    set->commands[i + 1].variant ? optional_argument : no_argument,
+		    CODE_COMMAND + i);
 		if (set->commands[i].letter)
 			*letter++ = (char)set->commands[i].letter;
 	}
 }
 
-static const struct option_command *find_command(const struct option_set *set, int code)
+/* NULL where there is none with that code, or it has no such variant; NULL is itself. */
+static const struct option_command *find_command(
+    const struct option_set *set, int code, const char *variant)
 {
-	for (int i = 0; set->commands[i].name; i++)
-		if (code == CODE_COMMAND + i || code == set->commands[i].letter)
-			return &set->commands[i];
+	const struct option_command *command = set->commands;
+
+	while (command->name && code != CODE_COMMAND + (int)(command - set->commands) &&
+	       code != command->letter)
+		command++;
+	if (!command->name || !variant)
+		return command->name ? command : NULL;
+	while ((++command)->variant)
+		if (strcmp(command->variant, variant) == 0)
+			return command;
 	return NULL;
 }
 
@@ -69,8 +82,8 @@ static bool read_word(const struct option_set *set, struct option_words *line, i
 	else if (code >= CODE_ROW && code < CODE_COMMAND)
 		line->values[code - CODE_ROW] = optarg;
 	else
-		line->command = find_command(set, code);
-	return code != '?';
+		line->command = find_command(set, code, optarg);
+	return code != '?' && (code < CODE_COMMAND || line->command);
 }
 
 static bool refuse_name(struct option_loader *loader, const char *name)

@@ -51,8 +51,27 @@ def own_postgres():
 
 def test_check_says_that_all_is_good(program, alone):
     result = check(program, alone.dsn)
-    layout = "layout roles_user_groups: authentik 2026.2 and later"
-    assert (result.returncode, result.stdout) == (0, layout + "\nsettings and database are good\n")
+    lines = dict(re.split(" {2,}|(?<=clock difference) ", line) for line in result.stdout.splitlines()[:-1])
+    assert result.returncode == 0 and result.stdout.endswith("\nsettings and database are good\n") and result.stderr == ""
+    assert lines["layout"] == "layout roles_user_groups: authentik 2026.2 and later" and lines["role"] == "event_matcher"
+    assert lines["server"].startswith("PostgreSQL ") and str(alone.server.directory) in lines["server"]
+    assert (lines["encryption"], lines["standby"], lines["pooler"]) == ("none", "no", "none was seen")
+    assert abs(float(lines["clock difference"].split()[0])) < 1000
+
+
+def test_check_says_the_same_to_machines(program, alone):
+    result = subprocess.run([program, "--check=json", "--database=" + alone.dsn], capture_output=True, text=True, timeout=120)
+    found = json.loads(result.stdout)
+    assert result.returncode == 0 and (found["result"], found["fault"], found["warnings"]) == ("good", "", "")
+    assert found["layout"] == "layout roles_user_groups: authentik 2026.2 and later" and found["role"] == "event_matcher"
+    result = subprocess.run([program, "--check=json", "--database=host=/nonexistent dbname=x"], capture_output=True, text=True, timeout=120)
+    found = json.loads(result.stdout)
+    assert result.returncode == 1 and found["result"] == "bad" and "connecting to PostgreSQL" in found["fault"]
+
+
+def test_check_warns_of_a_role_that_may_write(program, alone):
+    result = check(program, alone.owner_dsn)
+    assert result.returncode == 0 and "warning: the role postgres may write to " in result.stdout
 
 
 @pytest.mark.parametrize("change, missing", [

@@ -29,8 +29,9 @@ static const struct option_row rows[] = {
     ROW(wait, &value_duration, "1s", 0, UINT64_MAX, OPTION_RELOAD),
 };
 
-static const struct option_command commands[] = {
-    {"show", 's', 5, false}, {"usage", 'u', 6, true}, {NULL, 0, 0, false}};
+static const struct option_command commands[] = {{"show", 's', 5, false, NULL},
+    {"test", 0, 7, false, NULL}, {"test", 0, 8, false, "all"}, {"usage", 'u', 6, true, NULL},
+    {NULL, 0, 0, false, NULL}};
 static const struct option_set set = {
     "OPTION_TEST_", rows, sizeof(rows) / sizeof(rows[0]), commands};
 
@@ -156,6 +157,16 @@ Test(option, the_last_command_counts_and_one_alone_loads_nothing)
 	cr_assert_not(load("-us --narrow=none"));
 	cr_assert(load(""));
 	cr_assert_eq(loader.command, 0);
+}
+
+Test(option, a_command_may_have_a_variant)
+{
+	cr_assert(load("--test"));
+	cr_assert_eq(loader.command, 7);
+	cr_assert(load("--test=all"));
+	cr_assert_eq(loader.command, 8);
+	cr_assert_not(load("--test=some"));
+	cr_assert_str_eq(error, "command line: --test is no option, or its value is missing");
 }
 
 Test(option, words_that_are_none_are_named)
