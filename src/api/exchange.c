@@ -153,14 +153,30 @@ static void write_error(struct exchange *exchange, enum status status)
 	status_write_error(&all->json, &exchange->body, status, &detail);
 }
 
+/* An answer that took long is for the log, too, with where the time went. */
+static void report_slow(struct exchange *exchange, uint64_t began)
+{
+	struct exchanges *all = exchange->all;
+	uint64_t now = uv_now(all->loop), sent = exchange->access.inquiry.question.sent;
+
+	if (now - began >= all->settings->slow_request)
+		failures_slow(&all->failures, exchange->operation->doing, exchange->id, now - began,
+		    (sent ? sent : now) - began);
+}
+
 /* Sends the status's response. */
 static void reply(struct exchange *exchange, enum status status)
 {
+	const struct settings *settings = exchange->all->settings;
+
 	if (status == STATUS_OK && exchange->body.failed)
 		status = STATUS_UNAVAILABLE;
 	if (status >= STATUS_ERROR)
 		failures_note(
 		    &exchange->all->failures, exchange->operation->doing, status, exchange->id);
+	else if (settings->slow_request)
+		report_slow(exchange,
+		    exchange->access.inquiry.question.deadline - settings->request_timeout);
 	if (status != STATUS_OK)
 		write_error(exchange, status);
 	metric_add(status_metric(status), 1);

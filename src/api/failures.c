@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Says in the log which requests failed, without a line for each while they are many. */
+/* Says in the log which requests failed or were slow, without a line for each of many. */
 #include "api/failures.h"
 
 #include "base/log.h"
 
 #include <assert.h>
+#include <inttypes.h>
 
 enum { TURN_MS = 1000 };
 
 static const char *what(enum failures_kind kind)
 {
-	static const char *const names[FAILURES_KINDS] = {
-	    "500", "503 for the database", "504", "503 for max_requests"};
+	static const char *const names[FAILURES_KINDS] = {"500", "503 for the database", "504",
+	    "503 for max_requests", "later than slow_request"};
 
 	return names[kind];
 }
@@ -72,6 +73,15 @@ void failures_shed(struct failures *failures, const char *doing, const char *id)
 		log_warning(
 		    "%s: answered %s (request %s): max_requests wait for the database already",
 		    doing, status_line(STATUS_UNAVAILABLE), *id ? id : "without id");
+}
+
+void failures_slow(
+    struct failures *failures, const char *doing, const char *id, uint64_t took, uint64_t waited)
+{
+	if (take(failures, FAILURES_SLOW))
+		log_warning("%s: answered later than slow_request (request %s): after %" PRIu64
+			    " ms, of them %" PRIu64 " until its last question was sent",
+		    doing, *id ? id : "without id", took, waited);
 }
 
 void failures_stop(struct failures *failures)

@@ -63,6 +63,7 @@ struct question {
 	unsigned
 	    wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
 	uint64_t deadline; /* milliseconds of the loop's clock */
+	uint64_t sent;     /* when it was last: the same clock; 0: not since it was asked */
 
 	enum question_state state;
 	struct list node;                      /* in a list of the lane, in two of the states */

@@ -355,6 +355,7 @@ static void fill(struct lane *lane, struct batch *batch)
 
 		if (question->alone && batch->count)
 			break;
+		question->sent = uv_now(lane->loop);
 		set_state(lane, question, QUESTION_OUT);
 		batch_add(batch, question);
 		if (question->alone)
@@ -400,6 +401,7 @@ void lane_ask(struct lane *lane, struct question *question)
 	if (shed)
 		metric_add(is_given_up(lane) ? METRIC_SHED_DATABASE : METRIC_SHED_LOOKUPS, 1);
 	question->asked_again = 0;
+	question->sent = 0;
 	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);
 	list_append(shed ? &lane->shed : &lane->queue, &question->node);

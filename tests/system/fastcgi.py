@@ -58,7 +58,7 @@ class Connection:
     """One connection to the workers, at a path or at (host, port), kept until it is closed."""
 
     def __init__(self, path, timeout=60):
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = socket.socket(socket.AF_INET if isinstance(path, tuple) else socket.AF_UNIX)
         # A socket that does not block, as one with Python's timeout, is refused where the queue is full.
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", timeout, 0))
         self.socket.connect(path)

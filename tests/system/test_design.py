@@ -9,7 +9,7 @@ from servers import ROOT
 TEXT = (ROOT / "docs" / "design.md").read_text()
 SOURCES = {path: path.read_text() for path in sorted((ROOT / "src").rglob("*.[ch]"))}
 ENUMS = ["framing_phase", "framing_event", "peer_state", "exchange_state", "access_step", "question_state", "connection_state",
-         "connection_loss", "access_verdict", "crew_state", "socket_file_state", "upgrade_state"]
+         "connection_loss", "access_verdict", "crew_state", "socket_file_state", "upgrade_state", "announcer_state"]
 
 
 def enumerators(name):
