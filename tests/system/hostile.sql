@@ -10,6 +10,7 @@ do $$
 declare
     place constant text := current_setting('hostile.place');
     types constant text[] := '{text,character varying,uuid,integer,bigint,boolean,oid,name,timestamptz,smallint}';
+    plain constant text[] := '{text,character varying,name,uuid,integer,bigint}';
     relations constant text[] := '{pg_namespace,pg_class,pg_attribute,pg_index,pg_roles,pg_proc,pg_type}';
     body text;
     f record;
@@ -35,6 +36,21 @@ begin
             execute format('create function %I.%I(%s) returns %s language plpgsql as %L', place, f.proname, f.arguments,
                            case when f.proretset then 'setof text' else 'void' end, body);
         exception when duplicate_function or invalid_function_definition or feature_not_supported then null;
+        end;
+    end loop;
+    -- The same names for arguments that the server's take only by a cast: what fits exactly is called instead of them.
+    for f in select distinct p.proname, a.arguments
+               from pg_proc p
+               cross join (select array[t.type] as arguments from unnest(plain) as t (type)
+                           union all
+                           select array[t.type, u.type] from unnest(plain) as t (type), unnest(plain) as u (type)) as a
+              where p.pronamespace = 'pg_catalog'::regnamespace and cardinality(a.arguments) = p.pronargs
+                and p.proname = any (string_to_array(current_setting('hostile.names'), ' '))
+    loop
+        begin
+            execute format('create function %I.%I(%s) returns text language plpgsql as %L', place, f.proname,
+                           array_to_string(f.arguments, ', '), format('begin perform %I.hostile(%L); end', place, f.proname));
+        exception when duplicate_function then null;
         end;
     end loop;
     foreach t in array types || array ['text[]', 'uuid[]', 'integer[]'] loop

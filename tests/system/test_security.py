@@ -21,15 +21,21 @@ def said(database, since):
     return re.findall(r"hostile: .*", database.server.log()[since:])
 
 
+def invade(database, mallory, *places):
+    """Lets mallory, who may create in these schemas, leave there whatever others may run into."""
+    text = (servers.ROOT / "tests" / "system" / "hostile.sql").read_text().replace("mallory", mallory)
+    for place in places:
+        database.run('grant create, usage on schema "%s" to %s' % (place, mallory))
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "place=" + place, "-v", "names=" + CALLED, database.owner_dsn],
+                       input=text, text=True, check=True, capture_output=True)
+
+
 @pytest.fixture
 def hostile(either):
-    """A database where mallory, who may create in every schema, has done so; a superuser's psql has temporary tables, too."""
+    """A database where mallory has done so; a superuser's psql has temporary tables, too."""
     name = "mallory_of_" + either.name
-    text = (servers.ROOT / "tests" / "system" / "hostile.sql").read_text().replace("mallory", name)
-    either.run("create role %s; create schema other; grant create, usage on schema public, other to %s" % (name, name))
-    for place in ("public", "other"):
-        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-v", "place=" + place, "-v", "names=" + CALLED, either.owner_dsn],
-                       input=text, text=True, check=True, capture_output=True)
+    either.run("create role %s; create schema other" % name)
+    invade(either, name, "public", "other")
     yield either
     either.run("drop owned by %s cascade" % name)
     either.run("drop role " + name)
@@ -55,6 +61,45 @@ def test_nothing_that_others_have_made_in_the_database_is_ever_called(start_work
         subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", hostile.owner_dsn], check=True, capture_output=True,
                        input=tables + (SQL / file).read_text(), text=True)
     assert said(hostile, start) == []
+
+
+def test_what_is_searched_before_the_servers_own_and_a_schema_of_the_roles_name_change_nothing(start_workers, program, own):
+    """"$user" is searched first where nobody says otherwise, and a database or a role may say worse."""
+    name = "mallory_of_" + own.name
+    own.run("create role %s; create schema event_matcher; create schema postgres; grant usage on schema event_matcher, postgres to public" % name)
+    try:
+        invade(own, name, "event_matcher", "postgres")
+        own.run("alter database %s set search_path = 'postgres, event_matcher, public, pg_catalog'" % own.name)
+        own.run("alter role event_matcher in database %s set search_path = 'event_matcher, public, pg_catalog'" % own.name)
+        start = len(own.server.log())
+        assert answers(start_workers(own)) == EXPECTED and check(program, own).returncode == 0
+        for file in ("role.sql", "index.sql"):
+            own.server.load(SQL / file, own.name)
+        assert said(own, start) == []
+    finally:
+        own.run("alter role event_matcher in database %s reset all" % own.name)
+        own.run("set search_path = pg_catalog; drop owned by %s cascade; drop role %s" % (name, name))
+
+
+def test_a_superuser_who_loads_the_schema_and_the_data_calls_nothing_of_others(start_workers, postgres):
+    name = "mallorys_own"
+    postgres.run("create database " + name)
+    database = servers.Database(postgres, name)
+    try:
+        database.run("create role mallory_of_the_schema; create schema postgres; grant usage on schema postgres to public")
+        invade(database, "mallory_of_the_schema", "public", "postgres")
+        start = len(postgres.log())
+        for file in ("schema.sql", "sample.sql", "role.sql", "index.sql"):
+            postgres.load(SQL / file, name, "-o", "/dev/null")
+        assert said(database, start) == []
+        placed = database.run("select distinct schemaname::text from pg_catalog.pg_tables "
+                              "where tablename::text operator(pg_catalog.~) '^authentik_'::text")
+        assert placed == [("public",)]
+        workers = start_workers(database)
+        assert answers(workers) == EXPECTED and said(database, start) == [] and workers.stop() == 0
+    finally:
+        postgres.run("drop database %s with (force)" % name)
+        postgres.run("drop role mallory_of_the_schema")
 
 
 def test_the_hostile_objects_are_called_by_whoever_searches_their_schema(hostile):
