@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +28,7 @@ enum { SANITIZED = true };
 enum { SANITIZED = false };
 #endif
 
-enum { CONDITIONS_MAX = 2, SOCKET_TYPES = 0xf };
+enum { CONDITIONS_MAX = 2, SOCKET_TYPES = 0xf, INSTRUCTIONS_MAX = 2048, LIMIT_S = 10 };
 
 struct row {
 	unsigned lists; /* bits: 1 << SANDBOX_... */
@@ -73,6 +76,46 @@ static int add_rows(scmp_filter_ctx filter, enum sandbox_list list)
 	return error;
 }
 
+/* The filter as the kernel takes it, into program; 0 or an error as libseccomp's. */
+static int translate(
+    scmp_filter_ctx filter, struct sock_filter program[INSTRUCTIONS_MAX], size_t *count)
+{
+	int file = memfd_create("sandbox", MFD_CLOEXEC), error = file < 0 ? -errno : 0;
+	ssize_t length = 0;
+
+	if (!error)
+		error = seccomp_export_bpf(filter, file);
+	if (!error)
+		length = pread(file, program, INSTRUCTIONS_MAX * sizeof(*program), 0);
+	if (!error && length <= 0)
+		error = -EIO;
+	*count = (size_t)length / sizeof(*program);
+	if (file >= 0)
+		close(file);
+	return !error && *count == INSTRUCTIONS_MAX ? -E2BIG : error;
+}
+
+/*
+ * libseccomp 2.5.4 may turn for ever where memory fails while it makes the filter (seen in a debugger):
+ * then the process is ended, and its supervisor starts another.
+ */
+static int make_program(
+    enum sandbox_list list, struct sock_filter program[INSTRUCTIONS_MAX], size_t *count)
+{
+	scmp_filter_ctx filter;
+	int error = -ENOMEM;
+
+	alarm(LIMIT_S);
+	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	if (filter)
+		error = add_rows(filter, list);
+	if (filter && !error)
+		error = translate(filter, program, count);
+	seccomp_release(filter);
+	alarm(0);
+	return error;
+}
+
 bool sandbox_is_on(const struct settings *settings)
 {
 	return settings->sandbox && !SANITIZED;
@@ -80,20 +123,20 @@ bool sandbox_is_on(const struct settings *settings)
 
 bool sandbox_enter(const struct settings *settings, enum sandbox_list list)
 {
-	scmp_filter_ctx filter;
-	int error = -ENOMEM;
+	struct sock_filter instructions[INSTRUCTIONS_MAX];
+	struct sock_fprog program = {.filter = instructions};
+	size_t count = 0;
+	int error;
 
 	if (!sandbox_is_on(settings))
 		return true;
 	tzset(); /* reads a file, and gmtime_r would do so the first time */
-	filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	if (filter)
-		error = add_rows(filter, list);
-	if (filter && !error)
-		error = seccomp_load(filter);
+	error = make_program(list, instructions, &count);
+	program.len = (unsigned short)count;
+	if (!error && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+		error = -errno;
 	if (error)
 		log_error("entering the sandbox: %s; sandbox = off does without", strerror(-error));
-	seccomp_release(filter);
 	return !error;
 }
 
