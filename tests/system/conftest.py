@@ -208,6 +208,20 @@ def start_workers(program):
     yield from factory(servers.Workers, program)
 
 
+@pytest.fixture(scope="session")
+def plain(directory):
+    """The plain program: a library that is preloaded gets in a sanitizer's way."""
+    copy = directory / "plain"
+    shutil.copy(os.environ.get("EVENT_MATCHER_PLAIN", servers.ROOT / "build" / "event-matcher-fcgi"), copy)
+    copy.chmod(0o755)
+    return copy
+
+
+@pytest.fixture
+def start_plain(plain):
+    yield from factory(servers.Workers, plain)
+
+
 @pytest.fixture(scope="module")
 def start_module_workers(program):
     yield from factory(servers.Workers, program)

@@ -91,6 +91,14 @@ def connects(address):
         return probe.connect_ex(address) == 0
 
 
+def is_there(pid):
+    """Not as a zombie, which whoever adopts it may leave."""
+    try:
+        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -118,8 +126,24 @@ class Process:
         wait_until(lambda: condition() or self.process.poll() is not None, what)
         assert self.process.poll() is None, "%s ended: %s" % (what, self.log()[-2000:])
 
+    def successors(self):
+        """Those that took the pool over in an upgrade in place, in turn."""
+        return [int(pid) for pid in re.findall(r"upgrade: process (\d+) serves", self.log())]
+
+    def supervisor(self):
+        return [self.pid, *self.successors()][-1]
+
     def stop(self, number=None):
-        """Ends it as its owner would, and returns its exit code."""
+        """Ends it as its owner would, and returns its exit code; what took over from it ends, too."""
+        try:
+            return self.stop_itself(number)
+        finally:
+            left = [pid for pid in self.successors() if is_there(pid)]
+            for pid in left:
+                os.kill(pid, number or self.end_signal)
+            wait_until(lambda: not any(map(is_there, left)), "the end of what took over")
+
+    def stop_itself(self, number):
         if self.process.poll() is None:
             self.process.send_signal(number or self.end_signal)
         try:
@@ -226,7 +250,7 @@ class Workers(Process):
         return all(len(set(re.findall(r" info (\d+) %s\b" % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
-        path = "/proc/%d/task/%d/children" % (self.pid, self.pid)
+        path = "/proc/{0}/task/{0}/children".format(self.supervisor())
         return [int(pid) for pid in pathlib.Path(path).read_text().split()]
 
 

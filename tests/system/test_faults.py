@@ -39,20 +39,6 @@ def grow_replies(database, size=4 * MIB):
     database.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', %d) where policy_ptr_id = '%s'" % (size, POLICY))
 
 
-@pytest.fixture(scope="module")
-def plain(directory):
-    """The plain program: a library that is preloaded gets in a sanitizer's way."""
-    copy = directory / "plain"
-    copy.write_bytes((servers.ROOT / "build" / "event-matcher-fcgi").read_bytes())
-    copy.chmod(0o755)
-    return copy
-
-
-@pytest.fixture
-def start_plain(plain):
-    yield from factory(servers.Workers, plain)
-
-
 # More than can be done
 def seconds_of(connection, request):
     began = time.monotonic()

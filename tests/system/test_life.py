@@ -18,6 +18,7 @@ import sample
 import servers
 from openloop import Busy, OpenLoop, figure
 from sample import ADMIN, URI
+from servers import is_there
 
 BUSY = pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 
@@ -307,28 +308,8 @@ def upgradable(program):
 
     yield start
     for pool in pools:
-        end_all(pool)
+        pool.stop()
         shutil.rmtree(pool.directory)
-
-
-def successors(pool):
-    return [int(pid) for pid in re.findall(r"upgrade: process (\d+) serves", pool.log())]
-
-
-def is_there(pid):
-    """Not as a zombie, which whoever adopts it may leave."""
-    try:
-        return pathlib.Path("/proc/%d/stat" % pid).read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
-def end_all(pool):
-    pool.stop()
-    for pid in successors(pool):
-        if is_there(pid):
-            os.kill(pid, signal.SIGTERM)
-    servers.wait_until(lambda: not any(is_there(pid) for pid in successors(pool)), "the end of what took over")
 
 
 def put_in_place(pool, text=None, source=None):
@@ -341,8 +322,8 @@ def put_in_place(pool, text=None, source=None):
 
 def upgrade(pool):
     pool.process.send_signal(signal.SIGUSR2)
-    servers.wait_until(lambda: successors(pool), "the new program to serve")
-    return successors(pool)[0]
+    servers.wait_until(lambda: pool.successors(), "the new program to serve")
+    return pool.successors()[0]
 
 
 @BUSY
@@ -384,7 +365,7 @@ def test_an_upgrade_that_fails_changes_nothing(upgradable, start_nginx, own, tex
     load.wait_for(100)
     load.stop()
     figure("upgrade that fails, %d requests, failed" % len(load.outcomes), len(load.failed()), 0)
-    assert load.failed() == [] and pool.worker_pids() == before and not successors(pool)
+    assert load.failed() == [] and pool.worker_pids() == before and not pool.successors()
 
 
 def test_an_upgrade_that_fails_can_be_tried_again_and_a_reload_works_after_it(upgradable, alone, program):
@@ -442,7 +423,7 @@ def test_an_upgrade_takes_every_socket_along(program, alone, directory):
 
 def failures(log):
     """How many failures the log accounts for: those it names, and those it counts."""
-    return log.count(": answered 50") + sum(map(int, re.findall(r"beside the one named: (\d+)", log)))
+    return log.count(": answered 50") + sum(map(int, re.findall(r"answered 50\d .* beside the one named: (\d+)", log)))
 
 
 def test_a_lost_database_is_no_line_a_request(start_workers, directory):
