@@ -14,6 +14,7 @@
 #include "postgres/conninfo.h"
 #include "settings.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -116,6 +117,21 @@ static int act(enum settings_action action, struct settings *settings,
 	return usage_error(error);
 }
 
+/*
+ * Where standard input, output or error is closed, the next descriptor has its number: a session
+ * with the database, into which the log would write then.
+ */
+static void fill_standard_descriptors(void)
+{
+	int opened;
+
+	do
+		opened = open("/dev/null", O_RDWR);
+	while (opened >= 0 && opened <= STDERR_FILENO);
+	if (opened >= 0)
+		close(opened);
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings;
@@ -124,6 +140,7 @@ int main(int argc, char **argv)
 	enum settings_action action;
 	int code;
 
+	fill_standard_descriptors();
 	supervisor_hold_signals();
 	/* Under CGI argv may be the client's query string (RFC 3875, section 4.4). */
 	if (getenv("GATEWAY_INTERFACE"))
