@@ -95,7 +95,7 @@ class Connection:
         out = b""
         while True:
             kind, got, content = self.record()
-            assert got == id
+            assert got == id, (got, id, kind, content)
             if kind == STDOUT:
                 out += content
             elif kind == END:
