@@ -150,13 +150,21 @@ static void on_done_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
+/* For so short a time after a loss it is worth to try again at once. */
+static bool is_eager(const struct connection *connection)
+{
+	return uv_now(connection->loop) - connection->changed < EAGER_MS;
+}
+
 static void take_session(struct connection *connection, struct session *session)
 {
 	connection->opening = NULL;
 	if (session->pg)
 		become_ready(connection, session);
 	else {
-		connection->session.resumable = false;
+		connection->session.resumable &= session->cut;
+		if (session->cut && is_eager(connection))
+			connection->delay = 0;
 		connection->session.hosts = session->hosts;
 		connection->session.shared = session->shared;
 		metric_add(METRIC_CONNECTS_FAILED, 1);
@@ -229,8 +237,7 @@ static void on_retry(uv_timer_t *timer)
 
 static void try_later(struct connection *connection)
 {
-	bool eager = uv_now(connection->loop) - connection->changed < EAGER_MS;
-	uint64_t most = eager ? EAGER_DELAY_MS : connection->kind->most_delay;
+	uint64_t most = is_eager(connection) ? EAGER_DELAY_MS : connection->kind->most_delay;
 
 	set_state(connection, CONNECTION_DOWN);
 	uv_timer_start(&connection->retry, on_retry, connection->delay, 0);

@@ -293,6 +293,7 @@ static bool attempt(struct setup *setup)
 		hosts_note_good(&session->hosts, &setup->host);
 		return true;
 	}
+	session->cut = session->pg && PQstatus(session->pg) == CONNECTION_BAD;
 	if (session->pg)
 		note_failure(setup);
 	session_close(session);
