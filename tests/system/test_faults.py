@@ -143,7 +143,7 @@ def test_lengths_of_2_gib_allocate_nothing(workers, figure, program):
 def test_a_clock_that_jumps_costs_no_request(start_plain, start_nginx, own, tmp_path, figure):
     clock = own.server.directory / "clock"
     clock.write_text("+0")
-    workers = start_plain(own, environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+    workers = start_plain(own, sandbox="off", environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
                                             "FAKETIME_DONT_FAKE_MONOTONIC": "1"})
     with Load(workers.socket, [(ADMIN, POLICIES[0]), (ADMIN, POLICIES[1])]) as load:
         for jump in ("+1d", "-1d", "+400d", "+0"):
@@ -158,7 +158,7 @@ def test_a_day_without_a_request_costs_none(start_plain, start_nginx, own, tmp_p
     """All clocks of the workers jump: their kept connections are closed, nginx opens new ones."""
     clock = own.server.directory / "clock"
     clock.write_text("+0")
-    workers = start_plain(own, environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"})
+    workers = start_plain(own, sandbox="off", environment={"LD_PRELOAD": FAKETIME, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1"})
     nginx, statuses = start_nginx(workers.socket), []
     for day in range(4):
         clock.write_text("+%dd" % day)
