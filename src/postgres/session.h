@@ -65,7 +65,7 @@ struct session {
 	    shared; /* a sign was seen that there is such a pooler, which the next look may not show */
 	struct hosts_memory hosts; /* which servers were good */
 	bool resumable; /* facts are those of a session that was open: likely the next one's, too */
-	bool cut; /* it was lost while it was set up, and the server had let it in */
+	bool cut;       /* it was lost while it was set up, and the server had let it in */
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];
 	char remarks[SESSION_TEXT_MAX]; /* what an operator should know, or empty */
 	char fault[SESSION_TEXT_MAX];

@@ -178,16 +178,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct server server;
 	struct sockaddr_un address;
 	uv_loop_t loop;
-	int listener;
+	struct listeners listeners;
 
 	if (size < 4)
 		return 0;
 	reply_size = data[1] * 4096u;
 	settings.max_unsent = data[3] & 1 ? 65536 : 1u << 20;
 	memset(exchanges, 0, sizeof(exchanges));
-	listener = listen_somewhere(&address);
+	listeners = listener_alone(listen_somewhere(&address));
 	assert(uv_loop_init(&loop) == 0);
-	assert(server_start(&server, &loop, &settings, listener, &handler) == 0);
+	assert(server_start(&server, &loop, &settings, &listeners, &handler) == 0);
 	serve(&loop, &server, &address, data, size);
 	server_stop(&server);
 	uv_run(&loop, UV_RUN_DEFAULT);
@@ -195,6 +195,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(uv_loop_close(&loop) == 0);
 	for (size_t i = 0; i < OPEN_MAX; i++)
 		assert(!exchanges[i].client);
-	close(listener);
+	listener_close(&listeners);
 	return 0;
 }

@@ -4,12 +4,25 @@
 
 #include "fuzz.h"
 
+/* What may be shown of a good one is good again, and shows the same. */
+static void show(const char *text)
+{
+	const char *keyword;
+	char *shown = conninfo_show(text), *again = shown ? conninfo_show(shown) : NULL;
+
+	assert(shown && again && !conninfo_fault(shown, &keyword));
+	assert(strcmp(shown, again) == 0);
+	free(shown);
+	free(again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = fuzz_text(data, size);
 	const char *keyword = "", *fault = conninfo_fault(text, &keyword);
 
 	assert(!keyword || fault);
+	show(text);
 	/* Constants: they stay when the text goes. */
 	free(text);
 	fuzz_use(fault ? (unsigned)strlen(fault) : 0);

@@ -2,6 +2,8 @@
 /* The settings file, and behind its first NUL the words of the command line, into struct settings. */
 #include "settings.h"
 
+#include "postgres/conninfo.h"
+
 #include "fuzz.h"
 
 #include <sys/mman.h>
@@ -21,7 +23,7 @@ static int split(char *text, size_t length, char *words[WORDS_MAX + 2])
 	return count;
 }
 
-static void load(const char *path, int argc, char **argv)
+static void load(const char *path, int argc, char **argv, FILE *nowhere)
 {
 	char error[SETTINGS_ERROR_SIZE] = "";
 	struct settings settings;
@@ -34,6 +36,11 @@ static void load(const char *path, int argc, char **argv)
 	if (action == SETTINGS_RUN)
 		assert(settings.workers >= 1 && settings.workers <= 64 && settings.database &&
 		       *settings.schema);
+	if (action == SETTINGS_RUN) {
+		assert(settings_dump(&settings, conninfo_show, nowhere));
+		assert(settings_offer(&settings, "database", "another") && *settings.database);
+		assert(settings_may_replace(&settings, &settings, error));
+	}
 	settings_free(&settings);
 }
 
@@ -53,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(file >= 0 && ftruncate(file, 0) == 0 &&
 	       pwrite(file, data, length, 0) == (ssize_t)length);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
-	load(path, split(text, rest, words), words);
+	load(path, split(text, rest, words), words, nowhere);
 	free(text);
 	return 0;
 }
