@@ -70,6 +70,7 @@ static int serve(struct settings *settings, struct invocation *invocation)
 	if (!configuration_open_log(settings))
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a log at RLIMIT_FSIZE costs lines, and not the process */
 	if (*settings->listen || listener_is_inherited() || upgrade_is_inherited())
 		return serve_pool(settings, invocation);
 	if (listener_is(STDIN_FILENO))

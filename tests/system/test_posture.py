@@ -275,3 +275,26 @@ def test_no_parameter_reaches_the_environment_or_the_connection_string(start_wor
     places = seen + files_of(pid).decode("latin-1")
     figure("places where a parameter shows in what strace and /proc tell",
            len(re.findall(r"192\.0\.2\.1|/nonexistent/evil", places)), 0)
+
+
+# In step
+def mixed(number):
+    """One of many kinds of requests by its number, the statuses that are right, and whether its reply has a body."""
+    from_kind = [("GET", (), b"", {200}), ("HEAD", (), b"", {200}), ("FOO", (), b"", {405}), ("POST", (), b"x" * 3000, {405}),
+                 ("GET", [("CONTENT_LENGTH", "5")], b"y" * 70000, {200}), ("POST", [("CONTENT_LENGTH", "99999")], b"", {405}),
+                 ("GET", [("CONTENT_LENGTH", "1"), ("CONTENT_LENGTH", "2")], b"ab", {200}), ("OPTIONS", (), b"z", {204}),
+                 ("HEAD", [("CONTENT_LENGTH", "-1")], b"q" * 9, {200}), ("GET", [("HTTP_AUTHORIZATION", "Bearer x")], b"", {400}),
+                 ("GET", [("http_authorization", "Bearer x"), ("Request_Method", "POST")], b"", {200})]
+    return from_kind[number * 7 % len(from_kind)]
+
+
+def test_10000_mixed_requests_on_one_connection_stay_in_step(workers, figure):
+    wrong = 0
+    with Connection(workers.socket) as connection:
+        for number in range(10000):
+            method, more, body, right = mixed(number)
+            given = fastcgi.parameters(URI, method, [("Authorization", "Bearer " + ADMIN)]) + list(more)
+            connection.send(fastcgi.request(given, 1 + number % 65535, body=body))
+            reply = connection.reply(1 + number % 65535)
+            wrong += reply.status not in right or (method == "HEAD") != (not reply.body) and reply.status != 204
+    figure("of 10,000 mixed requests answered wrongly or out of step", wrong, 0)
