@@ -220,8 +220,8 @@ static void keep_object(
 			  (verdict == ACCESS_ASKS && exchange->access.step == ACCESS_RIGHTS)))
 		return;
 	buffer_borrow(&exchange->body, &exchange->all->pool);
-	exchange->found =
-	    exchange->operation->render(&exchange->all->json, &exchange->body, inquiry, answer);
+	exchange->found = rendered_append(&exchange->all->rendered, exchange->operation,
+	    &exchange->all->json, &exchange->body, inquiry, answer);
 }
 
 static enum status status_of_verdict(enum access_verdict verdict, bool found)
@@ -458,6 +458,7 @@ void exchange_free(struct exchanges *exchanges)
 		buffer_free(&exchanges->slots[i].body);
 	}
 	free(exchanges->slots);
+	rendered_free(&exchanges->rendered);
 	buffer_free(&exchanges->overloaded);
 	buffer_pool_free(&exchanges->pool);
 }

@@ -5,6 +5,7 @@
 
 #include "api/failures.h"
 #include "api/operation.h"
+#include "api/rendered.h"
 #include "api/vitals.h"
 #include "authentik/guess.h"
 #include "base/buffer.h"
@@ -39,6 +40,7 @@ struct exchanges {
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;
 	struct failures failures;
+	struct rendered rendered;
 	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };
 

@@ -173,6 +173,7 @@ void batch_clear(struct batch *batch)
 	}
 	batch->count = batch->ahead = batch->sent_count = batch->done = 0;
 	batch->started = 0;
+	batch->number++;
 	*batch->sqlstate = *batch->error = '\0';
 }
 

@@ -94,6 +94,7 @@ struct batch {
 	uint64_t
 	    started; /* set by the lane: since when the server works on it; milliseconds of the loop's
 			     clock */
+	uint64_t number; /* of those that were here before it */
 	struct batch_part parts[BATCH_STATEMENTS];
 	unsigned ahead; /* results of settings that are still to come before the first part's */
 	unsigned sent[BATCH_STATEMENTS], sent_count, done; /* sent[0 .. done) are complete */

@@ -328,3 +328,23 @@ def test_what_a_client_or_the_database_says_is_one_line_of_the_log_and_no_header
     log = workers.log_path.read_bytes().decode("utf-8")  # an invalid byte is an error here
     figure("lines of the log that are no event", sum(not LINE.fullmatch(line) for line in log.splitlines()), 0)
     assert "\\x80" in log and "two lines" in log.replace("\\x0d", " ").replace("\\x0a", " ").replace("  ", " ")
+
+
+def beside_large(workers):
+    """Seconds that a small request takes that comes behind 200 for one large policy."""
+    with Connection(workers.socket) as small, contextlib.ExitStack() as kept:
+        many = [kept.enter_context(Connection(workers.socket)) for _ in range(200)]
+        assert small.ask(OTHER, ADMIN).status == 200
+        for connection in many:
+            connection.send(sample.request())
+        status, took = seconds_of(small, sample.request(OTHER))
+        assert status == 200 and {connection.reply().status for connection in many} <= {200, 503, 504}
+    return took
+
+
+def test_one_large_policy_asked_for_200_times_at_once_holds_up_no_small_request(start_workers, own, figure, program):
+    """It is rendered once for a batch, where it took 0.95 s, and what no client takes yet waits beside the others' replies."""
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('ä', 2 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own)
+    took = min(beside_large(workers) for _ in range(3))
+    figure("seconds that a small request takes beside 200 of 4 MiB each", took, 5 if sanitized(program) else 0.6)
