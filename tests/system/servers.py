@@ -257,13 +257,13 @@ class Workers(Process):
 class Nginx(Process):
     end_signal = signal.SIGQUIT
 
-    def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None):
+    def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None, extra=""):
         shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
         upstream = (directory / "upstream.conf").read_text()
         (directory / "upstream.conf").write_text(
             upstream.replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", workers_socket))
         self.socket, self.port = str(directory / "nginx.sock"), port
-        (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket + ("listen 127.0.0.1:%d;\n" % port if port else ""))
+        (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket + ("listen 127.0.0.1:%d;\n" % port if port else "") + extra + "\n")
         if site:
             self.use_site(directory, site, authentik)
         if tenant:

@@ -4,10 +4,12 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 
 import pytest
 
 import fastcgi
+import rawhttp
 import sample
 import servers
 from fastcgi import Connection
@@ -188,3 +190,27 @@ def test_ready_does_not_wait_for_workers_that_do_not_answer(start_workers, alone
 def test_ready_without_an_address_says_what_it_lacks(program):
     result = run_ready(program)
     assert result.returncode == 2 and "listen names" in result.stderr
+
+
+def test_the_metrics_hold_no_key_and_no_name(start_workers, alone):
+    workers = start_workers(alone)
+    for key in (ADMIN, "unknown-secret-key"):
+        fastcgi.ask(workers.socket, URI, key, headers=[("X-Request-Id", "secret-request")])
+    body = ask(workers, "/-/metrics/").body
+    assert [word for word in (ADMIN, "unknown-secret-key", "secret-request", alone.name, sample.POLICY) if word.encode() in body] == []
+
+
+@pytest.mark.parametrize("path", ["/-/metrics/", "/-/metrics", "/-/health/ready/", "/%2d/metrics/", "//-/metrics/", "/x/../-/metrics/", "/-/metrics/?x=1"])
+def test_the_shipped_nginx_lets_nobody_see_metrics_or_health(start_workers, start_nginx, alone, path):
+    nginx = start_nginx(start_workers(alone).socket)
+    reply = rawhttp.ask(nginx.socket, "GET", path)
+    assert reply.status == 404 and b"event_matcher" not in reply.content and b"ready" not in reply.content
+
+
+def test_the_documented_location_lets_the_host_itself_see_the_metrics(start_workers, start_nginx, alone):
+    line, = re.findall(r"^location = /-/metrics/ .*$", (servers.ROOT / "docs/operations.md").read_text(), re.M)
+    port = servers.free_port()
+    nginx = start_nginx(start_workers(alone).socket, port=port, extra=line)
+    with urllib.request.urlopen("http://127.0.0.1:%d/-/metrics/" % port, timeout=60) as reply:
+        assert b"event_matcher_requests_total" in reply.read()
+    assert rawhttp.ask(nginx.socket, "GET", "/-/metrics/").status == 403  # over a unix socket nobody is 127.0.0.1
