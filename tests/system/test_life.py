@@ -42,13 +42,18 @@ def configured(start_workers, database, directory, **settings):
 
 
 def test_a_signal_to_the_whole_group_is_a_drain(start_workers, own):
-    openloop.slow_down(own, 0.3)
+    """Which each worker gets twice then, and a third time here, once it drains."""
+    openloop.slow_down(own, 1)
     workers = start_workers(own, workers=2, prefix=["setsid"])
+    pids = workers.worker_pids()
     pending = [fastcgi.Connection(workers.socket) for _ in range(100)]
     for connection in pending:
         connection.send(sample.request())
     assert os.getpgid(workers.pid) == workers.pid
     os.killpg(workers.pid, signal.SIGTERM)
+    servers.wait_until(lambda: workers.log().count(" draining ") >= 2, "both workers to drain")
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
     statuses = [connection.reply().status for connection in pending]
     figure("in flight at SIGTERM to the group, cut off", statuses.count(0), 0)
     assert statuses == [200] * 100 and workers.process.wait(60) == 0
@@ -85,6 +90,19 @@ def test_signals_that_come_before_anything_else_end_nothing(program, directory, 
                                "--workers=1"], directory, "early")
     process.wait_ready(lambda: "generation 2 serves" in process.log(), "the reload that was asked for early")
     assert fastcgi.ask(path, URI, ADMIN).status == 200 and process.stop() == 0
+
+
+@pytest.mark.parametrize("number", ["SIGHUP", "SIGUSR1", "SIGUSR2"])
+def test_a_signal_that_comes_while_the_settings_are_read_ends_nothing(program, directory, alone, number):
+    path, settings = str(directory / ("early-%s.sock" % number)), directory / ("early-%s.conf" % number)
+    settings.write_text("workers = 1\n")
+    settings.chmod(0o644)
+    trace = ["strace", "-D", "-f", "-o", "/dev/null", "-P", settings, "-e", "inject=openat:signal=%s:when=1" % number]
+    process = servers.Process([*trace, program, "--config=%s" % settings, "--listen=unix:" + path, "--database=" + alone.dsn],
+                              directory, "early-" + number)
+    process.wait_ready(lambda: servers.connects(path), "the pool")
+    assert fastcgi.ask(path, URI, ADMIN).status == 200
+    process.stop()
 
 
 def test_a_fork_that_fails_is_tried_again_with_growing_delay(program, tmp_path):
