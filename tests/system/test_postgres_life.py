@@ -213,9 +213,9 @@ def ask_while(workers, change, times, pause, seconds=10):
     return asking.answers
 
 
-def test_backends_killed_each_200_ms_cost_no_request(start_workers, own, busy, figure):
+def test_backends_killed_each_200_ms_cost_no_request(start_plain, own, busy, figure):
     sample.intercept(own, "perform pg_sleep(0.05)")
-    workers = start_workers(own, workers=2, **DEFAULTS)
+    workers = start_plain(own, workers=2, **DEFAULTS)
     assert serves(workers)
     with psycopg.connect(own.owner_dsn, autocommit=True) as owner:
         answers = ask_while(workers, lambda: owner.execute(KILL % own.name), 25, 0.2)
@@ -223,11 +223,11 @@ def test_backends_killed_each_200_ms_cost_no_request(start_workers, own, busy, f
     figure("the slowest, seconds", max(answer.answered - answer.sent for answer in answers), 2)
 
 
-def test_a_killed_backend_and_its_recovery_cost_no_request(start_workers, make_postgres, busy, figure):
+def test_a_killed_backend_and_its_recovery_cost_no_request(start_plain, make_postgres, busy, figure):
     server = make_postgres()
     own = servers.Database(server, "postgres")
     sample.intercept(own, "perform pg_sleep(0.05)")
-    workers = start_workers(own, workers=2, **DEFAULTS)
+    workers = start_plain(own, workers=2, **DEFAULTS)
     assert serves(workers)
 
     def crash():
@@ -240,11 +240,11 @@ def test_a_killed_backend_and_its_recovery_cost_no_request(start_workers, make_p
     figure("failed of %d while a backend is killed three times, %s" % (len(answers), busy), len(failed(answers)), 0)
 
 
-def test_restarts_cost_no_request(start_workers, make_postgres, busy, figure):
+def test_restarts_cost_no_request(start_plain, make_postgres, busy, figure):
     server = make_postgres()
     own = servers.Database(server, "postgres")
     sample.intercept(own, "perform pg_sleep(0.05)")
-    workers = start_workers(own, workers=2, **DEFAULTS)
+    workers = start_plain(own, workers=2, **DEFAULTS)
     assert serves(workers)
     down, ready = [], []
 
