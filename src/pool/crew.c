@@ -29,10 +29,10 @@ static void crew_check(const struct crew *crew)
 		const struct seat *seat = &crew->seats[i];
 
 		filled += seat->pid != 0;
-		assert(seat->pid >= 0 && seat->delay >= 0 && seat->delay <= SEAT_DELAY_MOST_MS);
+		assert(seat->pid >= 0);
 		assert((seat->pid != 0) == (seat->slot != NULL));
 	}
-	assert(filled == crew->alive);
+	assert(filled == crew->alive && crew->delay >= 0 && crew->delay <= SEAT_DELAY_MOST_MS);
 	assert((crew->state == CREW_DRAINING) == (crew->kill_at > 0));
 	(void)filled;
 }
@@ -93,7 +93,7 @@ static void start_worker(struct crew *crew, struct seat *seat)
 	}
 	log_error("starting a worker: %s", slot ? strerror(errno) : "too many are still draining");
 	scoreboard_leave(slot);
-	seat_empty(seat);
+	seat_empty(seat, &crew->delay);
 	crew->failed |= crew->state == CREW_STARTING;
 }
 
@@ -137,7 +137,7 @@ bool crew_reap(struct crew *crew, pid_t pid, int status)
 		if (crew->seats[i].pid != pid)
 			continue;
 		report_end(pid, status, crew->state == CREW_DRAINING);
-		seat_empty(&crew->seats[i]);
+		seat_empty(&crew->seats[i], &crew->delay);
 		crew->alive--;
 		crew->failed |= crew->state == CREW_STARTING;
 		crew_check(crew);

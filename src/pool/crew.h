@@ -35,6 +35,8 @@ struct crew {
 	bool failed; /* a worker ended, or could not be started, before all were ready */
 	int64_t drain_timeout, watchdog_timeout;
 	int64_t kill_at; /* while draining: when the rest is killed */
+	int64_t
+	    delay; /* from the next end of a worker that dies young to the next start; 0: at once */
 	size_t count, alive;
 	struct seat seats[];
 };

@@ -16,16 +16,16 @@ void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot)
 	seat->started = clock_ms();
 }
 
-void seat_empty(struct seat *seat)
+void seat_empty(struct seat *seat, int64_t *delay)
 {
 	int64_t now = clock_ms();
 
 	if (seat->pid && now - seat->started >= STEADY_MS)
-		seat->delay = 0;
-	seat->due = now + seat->delay;
-	seat->delay = seat->delay ? seat->delay * 2 : SEAT_DELAY_FIRST_MS;
-	if (seat->delay > SEAT_DELAY_MOST_MS)
-		seat->delay = SEAT_DELAY_MOST_MS;
+		*delay = 0;
+	seat->due = now + *delay;
+	*delay = *delay ? *delay * 2 : SEAT_DELAY_FIRST_MS;
+	if (*delay > SEAT_DELAY_MOST_MS)
+		*delay = SEAT_DELAY_MOST_MS;
 	scoreboard_leave(seat->slot);
 	seat->slot = NULL;
 	seat->pid = 0;

@@ -15,7 +15,6 @@ enum { SEAT_DELAY_FIRST_MS = 100, SEAT_DELAY_MOST_MS = 10000 };
 struct seat {
 	pid_t pid; /* 0 while no process fills it */
 	int64_t started, due;
-	int64_t delay;                /* from the next end to the next start; 0: at once */
 	struct scoreboard_slot *slot; /* while a process fills it */
 };
 
@@ -24,9 +23,10 @@ void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot);
 
 /*
  * Its process has ended, or none could be started. The next one is due at once where this one has served for two
- * seconds, else after a delay that doubles from SEAT_DELAY_FIRST_MS to SEAT_DELAY_MOST_MS.
+ * seconds, else after the delay, which all seats of a crew share, so that many cost no more than one: it is 0 at first, and
+ * then doubles from SEAT_DELAY_FIRST_MS to SEAT_DELAY_MOST_MS.
  */
-void seat_empty(struct seat *seat);
+void seat_empty(struct seat *seat, int64_t *delay);
 
 /*
  * Has its process given no sign of life for that many milliseconds, not counting what was before since? One that is
