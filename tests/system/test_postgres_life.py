@@ -135,7 +135,7 @@ def test_a_lost_session_serves_again_after_one_round_trip(start_workers, own, tm
 
 
 HOSTILE_SETTINGS = {
-    "standard_conforming_strings": "off", "lock_timeout": "10ms", "statement_timeout": "1ms", "default_transaction_isolation": "serializable",
+    "standard_conforming_strings": "off", "lock_timeout": "10ms", "statement_timeout": "50ms", "default_transaction_isolation": "serializable",
     "default_transaction_deferrable": "on", "default_transaction_read_only": "off", "search_path": "pg_temp", "row_security": "off",
     "idle_in_transaction_session_timeout": "1ms", "idle_session_timeout": "200ms", "client_encoding": "latin1", "DateStyle": "german",
     "IntervalStyle": "iso_8601", "TimeZone": "Asia/Tokyo", "bytea_output": "escape", "extra_float_digits": "-15", "array_nulls": "off",
@@ -151,8 +151,9 @@ def test_no_setting_of_a_role_or_a_database_changes_an_answer(start_workers, pro
             "where token = 'sample-token-admin'; insert into authentik_policies_policy (policy_uuid, name) "
             "values ('aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa', 'größe \\ €'); insert into "
             "authentik_policies_event_matcher_eventmatcherpolicy (policy_ptr_id) values ('aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa')")
-    for setting, value in HOSTILE_SETTINGS.items():
-        own.run("alter %s set %s = '%s'" % (name, setting, value))
+    with psycopg.connect(own.owner_dsn, autocommit=True) as owner:  # which has them not: they are of later sessions
+        for setting, value in HOSTILE_SETTINGS.items():
+            owner.execute("alter %s set %s = '%s'" % (name, setting, value))
     assert subprocess.run([program, "--check", "--database=" + own.dsn], capture_output=True).returncode == 0
     workers = start_workers(own)
     for key, statuses in sample.MIXED.items():
