@@ -159,6 +159,7 @@ static bool is_eager(const struct connection *connection)
 static void take_session(struct connection *connection, struct session *session)
 {
 	connection->opening = NULL;
+	connection->waking = false;
 	if (session->pg)
 		become_ready(connection, session);
 	else {
@@ -340,6 +341,7 @@ void connection_wake(struct connection *connection)
 	if (connection->state != CONNECTION_RESTING)
 		return;
 	connection->changed = uv_now(connection->loop);
+	connection->waking = true;
 	try_now(connection);
 	connection_check(connection);
 }

@@ -54,6 +54,7 @@ struct connection {
 	uv_poll_t *poll;                    /* while CONNECTION_READY */
 	bool
 	    served; /* the session has answered a batch: when it is lost, the next try comes without delay */
+	bool waking; /* the first try since it rested has not come to an end */
 	uv_timer_t retry;
 	int watched;
 	uint64_t delay,

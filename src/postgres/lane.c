@@ -11,6 +11,7 @@
 
 enum {
 	TICK_MS = 20,
+	WAKING_MS = 1000, /* that a session which has rested may take to be opened */
 	FACTS_MS = 10000,
 	OVERDUE_MS = 300,      /* beyond statement_timeout, for the answer to arrive */
 	WORTH_ASKING_MS = 250, /* of its budget that a question must have left to be asked again */
@@ -76,10 +77,13 @@ static struct question *first_of(const struct list *list)
 /* The database has been away for longer than a request is to wait for it. */
 static bool is_given_up(const struct lane *lane)
 {
+	uint64_t limit = lane->settings->database_wait;
+
 	if (lane->connection.state == CONNECTION_RESTING)
 		return lane->leader && is_given_up(lane->leader);
-	return !is_ready(lane) &&
-	       uv_now(lane->loop) - lane->connection.changed >= lane->settings->database_wait;
+	if (lane->connection.waking && lane->leader && is_ready(lane->leader) && limit < WAKING_MS)
+		limit = WAKING_MS; /* it was not away: nobody has needed it */
+	return !is_ready(lane) && uv_now(lane->loop) - lane->connection.changed >= limit;
 }
 
 /* Answers those that wait now; who asks again by that, waits for the next turn. */

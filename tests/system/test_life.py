@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The life of processes and sockets: drains, reloads, a worker that hangs, a socket that vanishes lose no request."""
+import contextlib
 import os
 import pathlib
 import re
@@ -53,7 +54,8 @@ def test_a_signal_to_the_whole_group_is_a_drain(start_workers, own):
     os.killpg(workers.pid, signal.SIGTERM)
     servers.wait_until(lambda: workers.log().count(" draining ") >= 2, "both workers to drain")
     for pid in pids:
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):  # one that had few of them has drained already
+            os.kill(pid, signal.SIGTERM)
     statuses = [connection.reply().status for connection in pending]
     figure("in flight at SIGTERM to the group, cut off", statuses.count(0), 0)
     assert statuses == [200] * 100 and workers.process.wait(60) == 0

@@ -82,7 +82,7 @@ def test_workers_that_are_killed_are_counted_and_take_no_count_with_them(start_w
     after = metrics(workers)
     counters = [name for name in before if b"_total" in name or b"_count" in name]
     assert len(counters) > 20 and [name for name in counters if after[name] < before[name]] == []
-    assert after[b"event_matcher_connections"] == 1
+    servers.wait_until(lambda: of(workers, "event_matcher_connections") == 1, "those of before to be closed")
 
 
 def test_a_reload_is_a_generation_and_one_that_fails_is_told(start_workers, alone, tmp_path):
