@@ -11,7 +11,7 @@ static void write_metrics(const struct vitals *vitals, struct buffer *body)
 {
 	const struct metric_counts *own = metric_here;
 
-	if (vitals)
+	if (vitals && vitals->write_metrics)
 		vitals->write_metrics(vitals->context, body);
 	else
 		metric_write(body, &own, 1);

@@ -13,7 +13,7 @@ struct vitals {
 	const void *context; /* handed to both */
 	/* Does this process take new requests, and has any of its pool a session with the database? */
 	bool (*is_ready)(const void *context);
-	/* Appends the pool's metrics in Prometheus' text format. */
+	/* Appends the pool's metrics in Prometheus' text format; NULL: those of this process are all. */
 	void (*write_metrics)(const void *context, struct buffer *text);
 };
 

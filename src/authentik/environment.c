@@ -2,6 +2,8 @@
 /* The database as authentik's own variables name it, so that one env_file serves both. */
 #include "authentik/environment.h"
 
+#include "postgres/conninfo.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -120,22 +122,15 @@ static bool read_variable(struct reader *reader, const struct variable *variable
 	return keep(reader, variable, text);
 }
 
-/* keyword='value', as libpq's connection strings have it. */
-static void print_parameter(FILE *stream, const char *keyword, const char *value)
-{
-	fprintf(stream, "%s='", keyword);
-	for (; *value; value++)
-		fprintf(stream, *value == '\'' || *value == '\\' ? "\\%c" : "%c", *value);
-	fputs("' ", stream);
-}
-
 static bool print_all(struct reader *reader, FILE *stream)
 {
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		if (!read_variable(reader, &variables[i]))
 			return false;
-		if (*reader->value)
-			print_parameter(stream, variables[i].keyword, reader->value);
+		if (!*reader->value)
+			continue;
+		conninfo_print(stream, variables[i].keyword, reader->value);
+		putc(' ', stream);
 	}
 	return true;
 }

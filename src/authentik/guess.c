@@ -2,17 +2,12 @@
 /* Guesses who holds a key and why they see all, from the last time, to ask less. */
 #include "authentik/guess.h"
 
-/*
- * FNV-1a (the IETF's draft-eastlake-fnv): who makes keys collide spoils guesses, and no more than
- * guesses.
- */
+#include "base/hash.h"
+
+/* Who makes keys collide spoils guesses, and no more than guesses. */
 static uint64_t hash_of(const struct inquiry *inquiry)
 {
-	uint64_t hash = 14695981039346656037u;
-
-	for (size_t i = 0; i < inquiry->key_length; i++)
-		hash = (hash ^ inquiry->key[i]) * 1099511628211u;
-	return hash ? hash : 1;
+	return hash_not_zero(hash_bytes(HASH_START, inquiry->key, inquiry->key_length));
 }
 
 static struct guess_set *set_of(struct guess_table *table, uint64_t hash)

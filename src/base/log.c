@@ -2,6 +2,7 @@
 /* Writes one line an event, as text or JSON. */
 #include "base/log.h"
 
+#include "base/hash.h"
 #include "base/metric.h"
 
 #include <assert.h>
@@ -220,14 +221,9 @@ void log_share(void)
 		said = shared;
 }
 
-/* FNV-1a (the IETF's draft-eastlake-fnv), never 0. */
 static uint64_t hash_of(const char *text)
 {
-	uint64_t hash = 14695981039346656037u;
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-	return hash ? hash : 1;
+	return hash_not_zero(hash_bytes(HASH_START, text, strlen(text)));
 }
 
 bool log_is_news(const char *text)

@@ -35,21 +35,12 @@ static void write_request(struct buffer *request, const char *path)
 	buffer_free(&parameters);
 }
 
-static bool await(int descriptor, short event, int64_t deadline)
-{
-	struct pollfd ready = {.fd = descriptor, .events = event};
-	int64_t left = deadline - clock_ms();
-
-	errno = ETIMEDOUT;
-	return left > 0 && poll(&ready, 1, (int)left) > 0;
-}
-
 /* The content of the first record: a CGI response begins with its status. */
 static bool receive(int descriptor, char answer[ANSWER_MAX], int64_t deadline)
 {
 	size_t length = 0;
 
-	while (length < ANSWER_MAX - 1 && await(descriptor, POLLIN, deadline)) {
+	while (length < ANSWER_MAX - 1 && clock_wait(descriptor, POLLIN, deadline)) {
 		ssize_t count = recv(descriptor, answer + length, ANSWER_MAX - 1 - length, 0);
 
 		if (count <= 0)
@@ -68,7 +59,7 @@ static bool send_request(int descriptor, const char *path, int64_t deadline)
 	write_request(&request, path);
 	errno = ENOMEM;
 	good =
-	    !request.failed && await(descriptor, POLLOUT, deadline) &&
+	    !request.failed && clock_wait(descriptor, POLLOUT, deadline) &&
 	    send(descriptor, request.data, request.length, MSG_NOSIGNAL) == (ssize_t)request.length;
 	buffer_free(&request);
 	return good;

@@ -83,12 +83,17 @@ static bool is_free(const struct succession *pool)
 	       pool->draining_count <= DRAINING_MAX;
 }
 
+static bool may_begin(const struct succession *pool)
+{
+	return is_free(pool) && clock_ms() >= pool->next_since + PAUSE_MS;
+}
+
 /* Few crews drain at a time: their slots and their sessions with the database are not without number. */
 static void reload(struct succession *pool)
 {
 	char error[SETTINGS_ERROR_SIZE];
 
-	if (!pool->wants_reload || !is_free(pool) || clock_ms() < pool->next_since + PAUSE_MS)
+	if (!pool->wants_reload || !may_begin(pool))
 		return;
 	pool->wants_reload = false;
 	pool->next_since = clock_ms();
@@ -102,7 +107,7 @@ static void reload(struct succession *pool)
 /* New workers have the log's file open that the supervisor has opened. */
 static void renew(struct succession *pool)
 {
-	if (!pool->wants_renewal || !is_free(pool) || clock_ms() < pool->next_since + PAUSE_MS)
+	if (!pool->wants_renewal || !may_begin(pool))
 		return;
 	pool->wants_renewal = false;
 	begin(pool);

@@ -139,12 +139,8 @@ static bool is_ready(const void *context)
 static void write_metrics(const void *context, struct buffer *text)
 {
 	const struct worker *worker = context;
-	const struct metric_counts *own = metric_here;
 
-	if (worker->board)
-		scoreboard_write_metrics(worker->board, text);
-	else
-		metric_write(text, &own, 1);
+	scoreboard_write_metrics(worker->board, text);
 }
 
 static bool start(struct worker *worker, const struct listeners *listeners)
@@ -159,7 +155,7 @@ static bool start(struct worker *worker, const struct listeners *listeners)
 	if (!exchange_start(
 		&worker->exchanges, &worker->loop, settings, &worker->common, &worker->slow))
 		return false;
-	worker->vitals = (struct vitals){worker, is_ready, write_metrics};
+	worker->vitals = (struct vitals){worker, is_ready, worker->board ? write_metrics : NULL};
 	worker->exchanges.vitals = &worker->vitals;
 	uv_timer_init(&worker->loop, &worker->limit);
 	uv_check_init(&worker->loop, &worker->turn);

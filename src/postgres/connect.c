@@ -2,8 +2,8 @@
 /* Connects to one of the servers that the settings name; blocks while it does. */
 #include "postgres/connect.h"
 
+#include "base/clock.h"
 #include "base/log.h"
-#include "postgres/flight.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -115,25 +115,15 @@ static PGconn *begin(const struct attempt *attempt, const struct host *host)
 	return pg;
 }
 
-/* Waits for what libpq waits for; false at the deadline. */
-static bool await(PGconn *pg, PostgresPollingStatusType wanted, long deadline)
-{
-	struct pollfd ready = {
-	    .fd = PQsocket(pg), .events = wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-	long left = deadline - flight_now();
-	int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
-
-	return count > 0 || (count < 0 && errno == EINTR);
-}
-
 /* True where libpq has come to an end, good or bad; false at the deadline. */
-static bool finish(PGconn *pg, long deadline)
+static bool finish(PGconn *pg, int64_t deadline)
 {
 	PostgresPollingStatusType wanted = PGRES_POLLING_WRITING;
 
 	while (PQstatus(pg) != CONNECTION_BAD && wanted != PGRES_POLLING_OK &&
 	       wanted != PGRES_POLLING_FAILED) {
-		if (!await(pg, wanted, deadline))
+		if (!clock_wait(
+			PQsocket(pg), wanted == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline))
 			return false;
 		wanted = PQconnectPoll(pg);
 	}
@@ -162,13 +152,13 @@ static void blame(struct attempt *attempt, const struct host *host, PGconn *pg, 
 static PGconn *try_host(struct attempt *attempt, const struct host *host, long limit)
 {
 	PGconn *pg = begin(attempt, host);
-	bool ended = pg && finish(pg, flight_now() + limit);
+	bool ended = pg && finish(pg, clock_ms() + limit);
 
 	if (ended && PQstatus(pg) == CONNECTION_OK)
 		return pg;
 	blame(attempt, host, pg, pg && !ended);
 	if (host && pg && !ended)
-		hosts_note_bad(attempt->memory, host, flight_now() + BAD_FOR_MS);
+		hosts_note_bad(attempt->memory, host, clock_ms() + BAD_FOR_MS);
 	PQfinish(pg);
 	return NULL;
 }
@@ -189,9 +179,10 @@ static PGconn *try_all(struct attempt *attempt, struct host *chosen)
 {
 	PGconn *pg = NULL;
 
-	hosts_order(&attempt->hosts, attempt->memory, flight_now());
+	hosts_order(&attempt->hosts, attempt->memory, clock_ms());
 	for (unsigned i = 0; !pg && i < attempt->hosts.count; i++) {
-		long limit = longest(attempt), now = flight_now();
+		long limit = longest(attempt);
+		int64_t now = clock_ms();
 
 		if (limit > WHILE_OTHERS_MS &&
 		    hosts_has_better(&attempt->hosts, i, attempt->memory, now))

@@ -171,13 +171,19 @@ static bool is_secret(const PQconninfoOption *option)
 	return strchr(option->dispchar, '*') != NULL;
 }
 
-/* As the documentation of connection strings says, with quotes and backslashes escaped. */
-static void print_value(FILE *stream, const PQconninfoOption *option)
+void conninfo_print(FILE *stream, const char *keyword, const char *value)
 {
-	fprintf(stream, "%s%s='", ftell(stream) ? " " : "", option->keyword);
-	for (const char *c = option->val; *c; c++)
-		fprintf(stream, *c == '\'' || *c == '\\' ? "\\%c" : "%c", *c);
+	fprintf(stream, "%s='", keyword);
+	for (; *value; value++)
+		fprintf(stream, *value == '\'' || *value == '\\' ? "\\%c" : "%c", *value);
 	putc('\'', stream);
+}
+
+static void print_option(FILE *stream, const PQconninfoOption *option)
+{
+	if (ftell(stream))
+		putc(' ', stream);
+	conninfo_print(stream, option->keyword, option->val);
 }
 
 static char *print_options(const PQconninfoOption *options)
@@ -190,7 +196,7 @@ static char *print_options(const PQconninfoOption *options)
 		return NULL;
 	for (; options->keyword; options++)
 		if (options->val && !is_secret(options))
-			print_value(stream, options);
+			print_option(stream, options);
 	return fclose(stream) == 0 ? shown : NULL;
 }
 

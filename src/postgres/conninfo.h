@@ -3,6 +3,8 @@
 #ifndef POSTGRES_CONNINFO_H
 #define POSTGRES_CONNINFO_H
 
+#include <stdio.h>
+
 /*
  * What is wrong with the text (PostgreSQL's documentation, "Connection Strings"), in words that hold
  * nothing of it, as it may hold a password; NULL where nothing is. *keyword is the parameter that is
@@ -10,6 +12,9 @@
  * an empty one leaves all to libpq's defaults.
  */
 const char *conninfo_fault(const char *text, const char **keyword);
+
+/* Prints a parameter as a connection string has it: the value in quotes, what is special in it escaped. */
+void conninfo_print(FILE *stream, const char *keyword, const char *value);
 
 /*
  * The text without its passwords, as parameters with a value in quotes each, in new memory: a good

@@ -2,20 +2,11 @@
 /* One pipeline of a set-up: statements go out together, results come in their order. */
 #include "postgres/flight.h"
 
+#include "base/clock.h"
 #include "postgres/prepared.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <time.h>
-
-long flight_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /*
  * Waits until a result can be read without blocking. False at the deadline or where the
@@ -23,16 +14,10 @@ long flight_now(void)
  */
 static bool await(const struct flight *flight)
 {
-	while (PQisBusy(flight->pg)) {
-		struct pollfd ready = {.fd = PQsocket(flight->pg), .events = POLLIN};
-		long left = flight->deadline - flight_now();
-		int count = left > 0 ? poll(&ready, 1, (int)left) : 0;
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0 || !PQconsumeInput(flight->pg))
+	while (PQisBusy(flight->pg))
+		if (!clock_wait(PQsocket(flight->pg), POLLIN, flight->deadline) ||
+		    !PQconsumeInput(flight->pg))
 			return false;
-	}
 	return true;
 }
 

@@ -9,12 +9,13 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The owner sets all but sql, which flight_free frees; pg is in pipeline mode. */
 struct flight {
 	PGconn *pg;
 	const struct template_variable *variables; /* of the texts */
-	long deadline;                             /* for all of it: milliseconds of flight_now */
+	int64_t deadline;                          /* for all of it: milliseconds of clock_ms */
 	bool unnamed;                              /* what is prepared gets no name */
 	char *fault;       /* what was being done and why it failed, once something has */
 	size_t fault_size; /* of fault, in bytes */
@@ -22,9 +23,6 @@ struct flight {
 	    [6]; /* of the statement that failed; empty: none did, or the server did not say */
 	struct buffer sql; /* of the statement that is being sent */
 };
-
-/* Milliseconds of CLOCK_MONOTONIC. */
-long flight_now(void);
 
 /*
  * Each puts one statement into the pipeline; false: there is no memory, or the connection is not

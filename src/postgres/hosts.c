@@ -2,6 +2,8 @@
 /* The servers that a connection string lists, one by one, and which of them were good. */
 #include "postgres/hosts.h"
 
+#include "base/hash.h"
+
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -113,23 +115,20 @@ void hosts_rotate(struct hosts *hosts, unsigned place)
 	*hosts = rotated;
 }
 
-/* FNV-1a (Fowler, Noll, Vo); never 0. */
-static uint32_t hash(const struct host *host)
+/* Each text with the NUL at its end, which keeps them apart. */
+static uint64_t hash(const struct host *host)
 {
 	const char *const texts[] = {host->name, host->address, host->port};
-	uint32_t value = 2166136261u;
+	uint64_t value = HASH_START;
 
-	for (int i = 0; i < 3; i++) {
-		for (const char *text = texts[i]; *text; text++)
-			value = (value ^ (unsigned char)*text) * 16777619u;
-		value = (value ^ ',') * 16777619u;
-	}
-	return value ? value : 1;
+	for (int i = 0; i < 3; i++)
+		value = hash_bytes(value, texts[i], strlen(texts[i]) + 1);
+	return hash_not_zero(value);
 }
 
-static bool is_bad(const struct host *host, const struct hosts_memory *memory, long now)
+static bool is_bad(const struct host *host, const struct hosts_memory *memory, int64_t now)
 {
-	uint32_t wanted = hash(host);
+	uint64_t wanted = hash(host);
 
 	for (int i = 0; i < HOSTS_BAD_MAX; i++)
 		if (memory->bad[i].host == wanted && memory->bad[i].until > now)
@@ -137,7 +136,7 @@ static bool is_bad(const struct host *host, const struct hosts_memory *memory, l
 	return false;
 }
 
-void hosts_order(struct hosts *hosts, const struct hosts_memory *memory, long now)
+void hosts_order(struct hosts *hosts, const struct hosts_memory *memory, int64_t now)
 {
 	enum { GOOD, UNKNOWN, BAD, RANKS };
 	struct hosts ordered = {.count = 0};
@@ -156,7 +155,7 @@ void hosts_order(struct hosts *hosts, const struct hosts_memory *memory, long no
 }
 
 bool hosts_has_better(
-    const struct hosts *hosts, unsigned place, const struct hosts_memory *memory, long now)
+    const struct hosts *hosts, unsigned place, const struct hosts_memory *memory, int64_t now)
 {
 	while (++place < hosts->count)
 		if (!is_bad(&hosts->list[place], memory, now))
@@ -172,9 +171,9 @@ void hosts_note_good(struct hosts_memory *memory, const struct host *host)
 			memory->bad[i].until = 0;
 }
 
-void hosts_note_bad(struct hosts_memory *memory, const struct host *host, long until)
+void hosts_note_bad(struct hosts_memory *memory, const struct host *host, int64_t until)
 {
-	uint32_t noted = hash(host);
+	uint64_t noted = hash(host);
 	int place = 0;
 
 	for (int i = 0; i < HOSTS_BAD_MAX; i++)

@@ -26,10 +26,10 @@ struct hosts {
 
 /* What was found out about servers; zeros know nothing. A server is known by its hash. */
 struct hosts_memory {
-	uint32_t good; /* the last one that gave a session; 0: none */
+	uint64_t good; /* the last one that gave a session; 0: none */
 	struct {
-		uint32_t host;
-		long until; /* milliseconds of CLOCK_MONOTONIC */
+		uint64_t host;
+		int64_t until; /* milliseconds of clock_ms */
 	} bad[HOSTS_BAD_MAX];
 };
 
@@ -51,14 +51,14 @@ void hosts_resolve(struct hosts *hosts);
 void hosts_rotate(struct hosts *hosts, unsigned place);
 
 /* The last good one first, those known to be bad last, else as they are. */
-void hosts_order(struct hosts *hosts, const struct hosts_memory *memory, long now);
+void hosts_order(struct hosts *hosts, const struct hosts_memory *memory, int64_t now);
 
 /* Is there another one behind the place that is not known to be bad? */
 bool hosts_has_better(
-    const struct hosts *hosts, unsigned place, const struct hosts_memory *memory, long now);
+    const struct hosts *hosts, unsigned place, const struct hosts_memory *memory, int64_t now);
 
 /* Notes what became of a server; the oldest bad one is forgotten for a new one. */
 void hosts_note_good(struct hosts_memory *memory, const struct host *host);
-void hosts_note_bad(struct hosts_memory *memory, const struct host *host, long until);
+void hosts_note_bad(struct hosts_memory *memory, const struct host *host, int64_t until);
 
 #endif

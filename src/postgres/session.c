@@ -2,6 +2,7 @@
 /* Opens a session: connected, set up, checked, prepared; blocks while it does. */
 #include "postgres/session.h"
 
+#include "base/clock.h"
 #include "postgres/connect.h"
 #include "postgres/flight.h"
 
@@ -257,7 +258,7 @@ static bool set_up(struct setup *setup)
 
 	snprintf(setup->backend, sizeof(setup->backend), "%d", PQbackendPID(pg));
 	setup->flight.pg = pg;
-	setup->flight.deadline = flight_now() + (long)setup->settings->connect_timeout;
+	setup->flight.deadline = clock_ms() + (int64_t)setup->settings->connect_timeout;
 	if (!PQenterPipelineMode(pg))
 		return flight_refuse(&setup->flight, setting_up);
 	setup->pooled = setup->session->shared;
@@ -279,7 +280,7 @@ static void note_failure(struct setup *setup)
 	session->shared |=
 	    strcmp(setup->flight.sqlstate, "42P05") == 0; /* a name is there already */
 	if (!session->resumable)
-		hosts_note_bad(&session->hosts, &setup->host, flight_now() + BAD_FOR_MS);
+		hosts_note_bad(&session->hosts, &setup->host, clock_ms() + BAD_FOR_MS);
 }
 
 /* True with a session, false with a fault. */
