@@ -559,8 +559,9 @@ def test_a_worker_that_is_stopped_under_load_loses_no_request(start_workers, sta
     assert load.failed() == [] and slowest < 6
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_a_worker_that_crashes_at_each_start_costs_few_forks_and_lines(program, tmp_path, count):
+@contextlib.contextmanager
+def crashing(program, tmp_path, count):
+    """A pool whose workers crash at each start."""
     (tmp_path / "crash.c").write_text("#include <signal.h>\nint uv_loop_init(void *loop) { (void)loop; return raise(SIGKILL); }\n")
     directory = servers.make_directory()
     library = directory / "crash.so"
@@ -568,14 +569,29 @@ def test_a_worker_that_crashes_at_each_start_costs_few_forks_and_lines(program, 
     library.chmod(0o755)
     pool = servers.Process([program, "--listen=unix:%s/x.sock" % directory, "--workers=%d" % count], directory, "crashing",
                            {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    pool.socket = "%s/x.sock" % directory
     pool.wait_ready(lambda: "was ended by signal" in pool.log(), "a crash")
-    time.sleep(7)  # the time is the subject: all delays of the first 7 s but the last are over; each seat starts twice at most in the rest
-    forks, lines = pool.log().count("was ended by signal"), len(pool.log().splitlines())
+    yield pool
     assert pool.stop() == 0
     shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_worker_that_crashes_at_each_start_costs_few_forks_and_lines(program, tmp_path, count):
+    with crashing(program, tmp_path, count) as pool:
+        time.sleep(7)  # the time is the subject: all delays of the first 7 s but the last are over; each seat starts twice at most in the rest
+        forks, lines = pool.log().count("was ended by signal"), len(pool.log().splitlines())
     figure("forks of %d workers in 7 s of crashes; in 30 s two a worker more" % count, forks, 20 - 2 * count)
     figure("lines", lines, 40 - 4 * count)
     assert 4 <= forks <= 20 - 2 * count and lines <= 40 - 4 * count
+
+
+def test_while_workers_crash_nginx_says_504_and_ready_says_no(program, tmp_path, start_nginx):
+    """The socket takes connections, which nobody answers: nginx waits for both of its tries."""
+    with crashing(program, tmp_path, 2) as pool:
+        assert rawhttp.ask(start_nginx(pool.socket).socket, "GET", URI).status == 504
+        asked = subprocess.run([program, "--ready", "--listen=unix:" + pool.socket], capture_output=True, text=True, timeout=60)
+        assert asked.returncode == 1 and "Connection timed out" in asked.stderr
 
 
 def test_a_pool_whose_supervisor_is_killed_leaves_no_orphan_and_frees_the_socket_at_once(program, start_workers, alone, directory):
