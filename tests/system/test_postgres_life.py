@@ -489,7 +489,7 @@ def sessions_of(database):
 
 
 def test_the_session_for_access_tokens_is_opened_when_it_is_needed_and_closed_when_not(start_workers, own):
-    workers = start_workers(own, workers=2, token_session_idle="300ms")
+    workers = start_workers(own, workers=2, token_session_idle="2s")
     assert serves(workers) and status(workers, key="sample-key-employee") == 403 and sessions_of(own) == 2
     for _ in range(2):
         assert status(workers, key="sample-token-admin") == 200 and sessions_of(own) >= 3
