@@ -18,7 +18,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 1000, KILL_AGAIN_MS = 100, READY_LOOK_MS = 5, REST_MS = 3600000 };
+enum {
+	GRACE_MS = 1000,
+	KILL_AGAIN_MS = 100,
+	READY_LOOK_MS = 5,
+	PROBATION_LOOK_MS = 20,
+	REST_MS = 3600000
+};
 
 /* What holds between two events. */
 static void crew_check(const struct crew *crew)
@@ -32,7 +38,7 @@ static void crew_check(const struct crew *crew)
 		assert(seat->pid >= 0);
 		assert((seat->pid != 0) == (seat->slot != NULL));
 	}
-	assert(filled == crew->alive && crew->delay >= 0 && crew->delay <= SEAT_DELAY_MOST_MS);
+	assert(filled == crew->alive);
 	assert((crew->state == CREW_DRAINING) == (crew->kill_at > 0));
 	(void)filled;
 }
@@ -70,6 +76,8 @@ static void run_worker(const struct crew *crew, struct scoreboard_slot *slot, pi
 		_exit(0);
 	if (crew->site->closed_in_workers >= 0)
 		close(crew->site->closed_in_workers);
+	if (crew->listeners != crew->site->listeners)
+		listener_close(crew->site->listeners);
 	if (!configuration_open_log(crew->settings))
 		_exit(1);
 	metric_here = &slot->counts;
@@ -93,14 +101,31 @@ static void start_worker(struct crew *crew, struct seat *seat)
 	}
 	log_error("starting a worker: %s", slot ? strerror(errno) : "too many are still draining");
 	scoreboard_leave(slot);
-	seat_empty(seat, &crew->delay);
+	respawn_ended(&crew->respawn, clock_ms(), clock_ms());
 	crew->failed |= crew->state == CREW_STARTING;
+}
+
+static bool has_one_on_probation(const struct crew *crew)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		const struct seat *seat = &crew->seats[i];
+
+		if (seat->pid && respawn_is_on_probation(&crew->respawn, seat->started,
+				     atomic_load(&seat->slot->ready), clock_ms()))
+			return true;
+	}
+	return false;
+}
+
+static bool may_start(const struct crew *crew)
+{
+	return clock_ms() >= crew->respawn.due && !has_one_on_probation(crew);
 }
 
 void crew_fill(struct crew *crew)
 {
 	for (size_t i = 0; i < crew->count && crew->state != CREW_DRAINING; i++)
-		if (!crew->seats[i].pid && crew->seats[i].due <= clock_ms())
+		if (!crew->seats[i].pid && may_start(crew))
 			start_worker(crew, &crew->seats[i]);
 	crew_check(crew);
 }
@@ -137,7 +162,8 @@ bool crew_reap(struct crew *crew, pid_t pid, int status)
 		if (crew->seats[i].pid != pid)
 			continue;
 		report_end(pid, status, crew->state == CREW_DRAINING);
-		seat_empty(&crew->seats[i], &crew->delay);
+		respawn_ended(&crew->respawn, crew->seats[i].started, clock_ms());
+		seat_empty(&crew->seats[i]);
 		crew->alive--;
 		crew->failed |= crew->state == CREW_STARTING;
 		crew_check(crew);
@@ -195,14 +221,19 @@ void crew_watch(struct crew *crew, int64_t since)
 	crew_check(crew);
 }
 
+/* When an empty seat may be filled, or whether it may is to be looked at again. */
+static int64_t fill_due(const struct crew *crew)
+{
+	if (crew->state == CREW_DRAINING || crew->alive == crew->count)
+		return clock_ms() + REST_MS;
+	return has_one_on_probation(crew) ? clock_ms() + PROBATION_LOOK_MS : crew->respawn.due;
+}
+
 int64_t crew_due(const struct crew *crew)
 {
-	int64_t due = crew->state == CREW_DRAINING ? crew->kill_at : clock_ms() + REST_MS;
+	int64_t due = crew->state == CREW_DRAINING ? crew->kill_at : fill_due(crew);
 
-	if (crew->state == CREW_STARTING)
+	if (crew->state == CREW_STARTING && due > clock_ms() + READY_LOOK_MS)
 		due = clock_ms() + READY_LOOK_MS;
-	for (size_t i = 0; crew->state != CREW_DRAINING && i < crew->count; i++)
-		if (!crew->seats[i].pid && crew->seats[i].due < due)
-			due = crew->seats[i].due;
 	return due;
 }

@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "fastcgi/listener.h"
+#include "pool/respawn.h"
 #include "pool/seat.h"
 #include "settings.h"
 
@@ -22,6 +23,8 @@ enum crew_state {
 /* What all crews of a pool share; owned by the supervisor. */
 struct crew_site {
 	struct scoreboard *board;
+	struct listeners
+	    *listeners;        /* the pool's; a worker of a crew that has others closes them */
 	int closed_in_workers; /* a descriptor of the supervisor's that no worker keeps; -1: none */
 };
 
@@ -35,8 +38,7 @@ struct crew {
 	bool failed; /* a worker ended, or could not be started, before all were ready */
 	int64_t drain_timeout, watchdog_timeout;
 	int64_t kill_at; /* while draining: when the rest is killed */
-	int64_t
-	    delay; /* from the next end of a worker that dies young to the next start; 0: at once */
+	struct respawn respawn;
 	size_t count, alive;
 	struct seat seats[];
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* One place in a crew: who fills it, and when the next one is due. */
+/* One place in a crew: who fills it. */
 #include "pool/seat.h"
 
 #include "base/clock.h"
 
 #include <assert.h>
 
-enum { STEADY_MS = 2000, START_FACTOR = 5 };
+enum { START_FACTOR = 5 };
 
 void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot)
 {
@@ -16,16 +16,9 @@ void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot)
 	seat->started = clock_ms();
 }
 
-void seat_empty(struct seat *seat, int64_t *delay)
+void seat_empty(struct seat *seat)
 {
-	int64_t now = clock_ms();
-
-	if (seat->pid && now - seat->started >= STEADY_MS)
-		*delay = 0;
-	seat->due = now + *delay;
-	*delay = *delay ? *delay * 2 : SEAT_DELAY_FIRST_MS;
-	if (*delay > SEAT_DELAY_MOST_MS)
-		*delay = SEAT_DELAY_MOST_MS;
+	assert(seat->pid);
 	scoreboard_leave(seat->slot);
 	seat->slot = NULL;
 	seat->pid = 0;

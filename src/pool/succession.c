@@ -216,6 +216,7 @@ bool succession_start(struct succession *pool, struct settings *settings,
 	pool->invocation = invocation;
 	pool->looked = pool->looked_at_file = clock_ms();
 	list_init(&pool->draining);
+	pool->site.listeners = listeners;
 	pool->site.board = scoreboard_open();
 	if (!pool->site.board)
 		return false;

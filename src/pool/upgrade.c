@@ -44,10 +44,24 @@ void upgrade_find_program(const char *name, char *program, size_t size)
 		*program = '\0';
 }
 
-static void describe_kept(char text[TEXT_SIZE], const struct settings *settings)
+/* All that the sockets are made from, as long as it may be; for free. NULL where there is no memory. */
+static char *describe_kept(const struct settings *settings)
 {
-	snprintf(text, TEXT_SIZE, "%s %o %s %u", settings->listen, (unsigned)settings->listen_mode,
-	    settings->listen_group, settings->listen_backlog);
+	char *text;
+
+	return asprintf(&text, "%s %o %s %u", settings->listen, (unsigned)settings->listen_mode,
+		   settings->listen_group, settings->listen_backlog) < 0
+		   ? NULL
+		   : text;
+}
+
+static bool hand_on_kept(const struct settings *settings)
+{
+	char *text = describe_kept(settings);
+	bool good = text && setenv(inherit_kept, text, 1) == 0;
+
+	free(text);
+	return good;
 }
 
 static bool hand_on(const struct listener *listener, size_t number)
@@ -67,10 +81,8 @@ static bool prepare(const struct listeners *listeners, const struct settings *se
 
 	snprintf(text, sizeof(text), "%d %d %zu %d", (int)getpid(), ready, listeners->count,
 	    listeners->ours);
-	if (setenv(inherit, text, 1) != 0 || fcntl(ready, F_SETFD, 0) != 0)
-		return false;
-	describe_kept(text, settings);
-	if (setenv(inherit_kept, text, 1) != 0)
+	if (setenv(inherit, text, 1) != 0 || fcntl(ready, F_SETFD, 0) != 0 ||
+	    !hand_on_kept(settings))
 		return false;
 	for (size_t i = 0; i < listeners->count; i++)
 		if (!hand_on(&listeners->all[i], i))
@@ -220,14 +232,20 @@ static bool take_all(struct listeners *listeners, int *ready)
 	return unsetenv(inherit) == 0;
 }
 
+static bool is_kept(const struct settings *settings)
+{
+	const char *before = getenv(inherit_kept);
+	char *now = describe_kept(settings);
+	bool same = before && now && strcmp(before, now) == 0;
+
+	free(now);
+	return same;
+}
+
 bool upgrade_inherit(struct listeners *listeners, int *ready, const struct settings *settings,
     char *error, size_t size)
 {
-	const char *before = getenv(inherit_kept);
-	char kept[TEXT_SIZE];
-
-	describe_kept(kept, settings);
-	if (!before || strcmp(before, kept) != 0)
+	if (!is_kept(settings))
 		snprintf(error, size,
 		    "upgrade: the socket is taken over as it is, so listen, listen_mode, "
 		    "listen_group and "

@@ -234,6 +234,7 @@ class Workers(Process):
         self.socket = settings.pop("socket", str(directory / "workers.sock"))
         settings = {"listen": "unix:" + self.socket, "workers": 1,
                     "database": database if isinstance(database, str) else database.dsn, **PATIENCE, **settings}
+        settings = {name: value for name, value in settings.items() if value is not None}
         self.count, self.has_database = settings["workers"], has_database
         given = {} if stderr_to is None else {"stderr": stderr_to}
         if os.getuid() == 0:
@@ -260,8 +261,8 @@ class Nginx(Process):
     def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None, extra=""):
         shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
         upstream = (directory / "upstream.conf").read_text()
-        (directory / "upstream.conf").write_text(
-            upstream.replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", workers_socket))
+        address = workers_socket if workers_socket[0] != "/" else "unix:" + workers_socket
+        (directory / "upstream.conf").write_text(upstream.replace("unix:/run/event-matcher-fcgi/event-matcher-fcgi.sock", address))
         self.socket, self.port = str(directory / "nginx.sock"), port
         (directory / "listen.conf").write_text("listen unix:%s;\n" % self.socket + ("listen 127.0.0.1:%d;\n" % port if port else "") + extra + "\n")
         if site:

@@ -6,8 +6,10 @@ import re
 import pytest
 
 import fastcgi
+import pools
 import sample
 import servers
+from openloop import Busy
 from sample import ADMIN, URI
 
 TEXT = (servers.ROOT / "docs" / "operations.md").read_text()
@@ -92,11 +94,12 @@ def test_no_fault_is_without_a_row(fault):
 
 
 # What no other file provokes
+@pools.BUSY
 @pytest.mark.parametrize("kind", ["full", "closed"])
-def test_a_log_that_cannot_be_written_costs_no_request(start_workers, alone, figure, kind):
+def test_a_log_that_cannot_be_written_costs_no_request(start_workers, alone, figure, kind, busy):
     """A closed descriptor's number is that of the next one opened: a line of the log is not to land in a connection."""
     closed = ["sh", "-c", 'exec "$@" 2>&-', "sh"] if kind == "closed" else []
-    with open("/dev/full", "w") as full:
+    with open("/dev/full", "w") as full, Busy(busy):
         workers = start_workers(alone, workers=2, prefix=closed, stderr_to=full, log_level="debug", slow_request="1ms")
         statuses = [fastcgi.ask(workers.socket, URI, ADMIN).status for _ in range(300)]
     outputs = {os.readlink("/proc/%d/fd/2" % pid) for pid in (workers.pid, *workers.worker_pids())}

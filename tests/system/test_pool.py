@@ -14,6 +14,8 @@ import time
 import pytest
 
 import fastcgi
+import openloop
+import pools
 import rawhttp
 import sample
 import servers
@@ -165,13 +167,15 @@ def test_signals_in_a_row_do_not_put_off_the_end_of_a_stuck_worker(start_workers
     assert workers.process.wait(1) == 0
 
 
-def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory):
+@pools.BUSY
+def test_a_log_that_nobody_reads_holds_up_nobody(start_workers, directory, busy):
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
     try:
         workers = start_workers("host=%s" % directory, has_database=False, database_wait="1s", log_level="debug", stderr_to=write_end)
-        for _ in range(1500):  # each end of a connection is a line of the log: more than the pipe takes
-            assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
+        with openloop.Busy(busy):
+            for _ in range(1500):  # each end of a connection is a line of the log: more than the pipe takes
+                assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
         seen = b""
         while len(seen) < 60000:
             seen += os.read(read_end, 65536)

@@ -448,7 +448,7 @@ def pair(make_postgres):
 
 
 @pytest.mark.parametrize("attributes", ["any", "read-write"])
-def test_a_standby_that_is_promoted_serves_at_once(start_plain, pair, attributes, figure):
+def test_a_standby_that_is_promoted_serves_at_once(start_plain, pair, attributes, busy, figure):
     primary, standby = pair("-c", "wal_retrieve_retry_interval=100ms")
     hosts = "host=%s,%s user=event_matcher dbname=postgres target_session_attrs=%s" % (primary.directory, standby.directory, attributes)
     workers = start_plain(hosts, workers=2, **DEFAULTS)
@@ -466,7 +466,7 @@ def test_a_standby_that_is_promoted_serves_at_once(start_plain, pair, attributes
     died, promoted = moments
     if attributes == "read-write":  # while there is no primary, and until it is found
         answers = [answer for answer in answers if answer.answered < died or answer.sent > promoted + 1.5]
-    figure("failed of %d while the primary dies, %s" % (len(answers), attributes), len(failed(answers)), 0)
+    figure("failed of %d while the primary dies, %s, %s" % (len(answers), attributes, busy), len(failed(answers)), 0)
     primary.process.wait(60)
 
 
