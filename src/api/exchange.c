@@ -5,6 +5,7 @@
 #include "api/access.h"
 #include "api/routes.h"
 #include "authentik/facts.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 
@@ -27,7 +28,7 @@ struct exchange {
 	struct access access;
 	struct lane *lane; /* where the question is, while EXCHANGE_ASKING or EXCHANGE_FORSAKEN */
 	const struct operation *operation;
-	uint64_t asked; /* nanoseconds of uv_hrtime: when its request had come */
+	uint64_t asked; /* microseconds of clock_us: when its request had come */
 	bool head, found;
 	struct buffer key,
 	    body; /* the body is rendered before it is known whether the caller may see it */
@@ -164,8 +165,8 @@ static void report_slow(struct exchange *exchange, uint64_t began)
 		    (sent ? sent : now) - began);
 }
 
-/* Sends the status's response. */
-static void reply(struct exchange *exchange, enum status status)
+/* Sends the response of a status that is known since then, microseconds of clock_us. */
+static void reply(struct exchange *exchange, enum status status, uint64_t since)
 {
 	const struct settings *settings = exchange->all->settings;
 
@@ -180,14 +181,13 @@ static void reply(struct exchange *exchange, enum status status)
 	if (status != STATUS_OK)
 		write_error(exchange, status);
 	metric_add(status_metric(status), 1);
-	metric_observe(
-	    METRIC_DURATION_100US, METRIC_DURATION_SUM, (uv_hrtime() - exchange->asked) / 1000);
+	metric_observe_time(METRIC_DURATION, since - exchange->asked);
 	send_reply(exchange, status);
 }
 
-static void finish(struct exchange *exchange, enum status status)
+static void finish(struct exchange *exchange, enum status status, uint64_t since)
 {
-	reply(exchange, status);
+	reply(exchange, status, since);
 	free_slot(exchange);
 }
 
@@ -245,7 +245,7 @@ static void act_on_answer(struct exchange *exchange, const struct answer *answer
 	enum access_verdict verdict;
 
 	if (answer->outcome != ANSWER_GOOD) {
-		finish(exchange, failures[answer->outcome]);
+		finish(exchange, failures[answer->outcome], clock_us());
 		return;
 	}
 	verdict = access_take(&exchange->access, answer);
@@ -253,7 +253,8 @@ static void act_on_answer(struct exchange *exchange, const struct answer *answer
 	if (verdict == ACCESS_ASKS)
 		ask(exchange);
 	else
-		finish(exchange, status_of_verdict(verdict, exchange->found));
+		finish(
+		    exchange, status_of_verdict(verdict, exchange->found), answer->batch->ended_us);
 }
 
 static void on_answer(struct question *question, const struct answer *answer)
@@ -286,7 +287,7 @@ static void on_deadline(uv_timer_t *timer)
 			uv_timer_start(timer, on_deadline, deadline - now, 0);
 			return;
 		}
-		reply(exchange, STATUS_LATE);
+		reply(exchange, STATUS_LATE, clock_us());
 		forsake(exchange);
 	}
 }
@@ -386,7 +387,6 @@ static bool end(void *context, struct buffer *response)
 
 	if (all->waiting == all->settings->max_requests)
 		return shed(exchange, response);
-	exchange->asked = uv_hrtime();
 	inquiry->key = exchange->key.data;
 	inquiry->key_length = exchange->key.length;
 	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;
@@ -397,6 +397,7 @@ static bool end(void *context, struct buffer *response)
 	if (!uv_is_active((uv_handle_t *)&all->deadline))
 		uv_timer_start(&all->deadline, on_deadline, all->settings->request_timeout, 0);
 	ask(exchange);
+	exchange->asked = inquiry->question.asked_us;
 	return true;
 }
 

@@ -14,6 +14,14 @@ int64_t clock_ms(void)
 	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
 }
 
+uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 bool clock_wait(int descriptor, short events, int64_t deadline)
 {
 	struct pollfd ready = {.fd = descriptor, .events = events};

@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { COUNTER, GAUGE, BUCKET, SUM, COUNT };
+enum kind { COUNTER, GAUGE, BUCKET, TIME_SUM, SIZE_SUM };
 
-#define METRIC(name, kind, family, labels, bound, help) {kind, family, labels, bound, help},
+enum { TIME_BOUNDS = 14, SIZE_BOUNDS = 7, OCTAVES = 22 };
+
+#define METRIC(name, kind, family, labels, help) {kind, family, labels, help},
 
 static const struct row {
 	enum kind kind;
-	const char *family, *labels;
-	uint64_t bound; /* microseconds, of a BUCKET */
-	const char *help;
+	const char *family, *labels, *help;
 } rows[] = {
 #include "base/metrics.def"
 };
@@ -23,20 +23,40 @@ static const struct row {
 static const char *const types[] = {
     [COUNTER] = "counter", [GAUGE] = "gauge", [BUCKET] = "histogram"};
 static const char *const suffixes[] = {
-    [COUNTER] = "", [GAUGE] = "", [BUCKET] = "_bucket", [SUM] = "_sum", [COUNT] = "_count"};
+    [COUNTER] = "", [GAUGE] = "", [BUCKET] = "_bucket", [TIME_SUM] = "_sum", [SIZE_SUM] = "_sum"};
 
 static struct metric_counts own;
 struct metric_counts *metric_here = &own;
 
-void metric_observe(enum metric first, enum metric sum, uint64_t microseconds)
+/* The bits that a number takes. */
+static unsigned bits(uint64_t number)
 {
-	const struct row *row = &rows[first];
+	return number ? 64 - (unsigned)__builtin_clzll(number) : 0;
+}
 
-	while (row->bound < microseconds)
-		row++;
-	metric_add((enum metric)(row - rows), 1);
-	metric_add(sum, microseconds);
-	metric_add(sum + 1, 1);
+/* One bound at most lies in each octave, so that a number's length and one comparison find its bucket. */
+void metric_observe_time(enum metric first, uint64_t microseconds)
+{
+	static const uint32_t bounds[TIME_BOUNDS + 1] = {100, 250, 500, 1000, 2500, 5000, 10000,
+	    25000, 50000, 100000, 250000, 500000, 1000000, 2000000, UINT32_MAX};
+	static const unsigned char places[OCTAVES] = {
+	    0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
+	unsigned octave = bits(microseconds), place = TIME_BOUNDS;
+
+	if (octave < OCTAVES) {
+		place = places[octave];
+		place += microseconds > bounds[place];
+	}
+	metric_add(first + place, 1);
+	metric_add(first + TIME_BOUNDS + 1, microseconds);
+}
+
+void metric_observe_size(enum metric first, uint64_t size)
+{
+	unsigned place = size ? bits(size - 1) : 0;
+
+	metric_add(first + (place < SIZE_BOUNDS ? place : SIZE_BOUNDS), 1);
+	metric_add(first + SIZE_BOUNDS + 1, size);
 }
 
 void metric_add_shared(enum metric metric, uint64_t number)
@@ -87,7 +107,7 @@ static void write_value(struct buffer *text, const struct row *row, uint64_t val
 	int length = snprintf(line, sizeof(line), "%s%s%s%s%s ", row->family, suffixes[row->kind],
 	    open, row->labels, close);
 
-	if (row->kind == SUM)
+	if (row->kind == TIME_SUM)
 		snprintf(
 		    line + length, sizeof(line) - (size_t)length, "%.6f\n", (double)value / 1e6);
 	else
@@ -96,16 +116,30 @@ static void write_value(struct buffer *text, const struct row *row, uint64_t val
 	buffer_append_text(text, line);
 }
 
+/* How many a histogram has counted is what its buckets have. */
+static void write_count(struct buffer *text, const struct row *row, uint64_t count)
+{
+	char line[200];
+
+	snprintf(line, sizeof(line), "%s_count %" PRIu64 "\n", row->family, count);
+	buffer_append_text(text, line);
+}
+
 void metric_write(struct buffer *text, const struct metric_counts *const *counts, size_t count)
 {
-	uint64_t below = 0; /* what the buckets before have counted */
+	uint64_t below = 0; /* what the buckets up to here have counted */
 
 	for (size_t i = 0; i < METRIC_COUNT_OF_ALL; i++) {
+		enum kind kind = rows[i].kind;
 		uint64_t value = sum_of(counts, count, i);
 
-		if (starts_family(i))
+		if (starts_family(i)) {
 			write_head(text, &rows[i]);
-		below = rows[i].kind == BUCKET ? below + value : 0;
-		write_value(text, &rows[i], rows[i].kind == BUCKET ? below : value);
+			below = 0;
+		}
+		below += value;
+		write_value(text, &rows[i], kind == BUCKET ? below : value);
+		if (kind == TIME_SUM || kind == SIZE_SUM)
+			write_count(text, &rows[i], below - value);
 	}
 }

@@ -43,8 +43,11 @@ int64_t metric_read(const struct metric_counts *counts, enum metric metric);
 /* The process that counted has ended: its gauges are 0. */
 void metric_close(struct metric_counts *counts);
 
-/* Counts a duration in the histogram whose first row is first, and whose last but one is sum. */
-void metric_observe(enum metric first, enum metric sum, uint64_t microseconds);
+/* Counts a duration in the histogram of TIMES whose first row is first. */
+void metric_observe_time(enum metric first, uint64_t microseconds);
+
+/* Counts a number in the histogram of SIZES whose first row is first. */
+void metric_observe_size(enum metric first, uint64_t size);
 
 /*
  * Appends the sum over count processes' counts in Prometheus' text format (exposition format 0.0.4).

@@ -64,6 +64,7 @@ struct question {
 	    wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
 	uint64_t deadline; /* milliseconds of the loop's clock */
 	uint64_t sent;     /* when it was last: the same clock; 0: not since it was asked */
+	uint64_t asked_us; /* when it was asked: microseconds of clock_us */
 
 	enum question_state state;
 	struct list node;                      /* in a list of the lane, in two of the states */
@@ -94,6 +95,8 @@ struct batch {
 	uint64_t
 	    started; /* set by the lane: since when the server works on it; milliseconds of the loop's
 			     clock */
+	uint64_t started_us,
+	    ended_us;    /* the same, and when all had come: microseconds of clock_us */
 	uint64_t number; /* of those that were here before it */
 	struct batch_part parts[BATCH_STATEMENTS];
 	unsigned ahead; /* results of settings that are still to come before the first part's */

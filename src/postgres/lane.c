@@ -2,6 +2,7 @@
 /* A queue before one connection: gathers questions into batches, answers each once. */
 #include "postgres/lane.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "postgres/sqlstate.h"
@@ -115,6 +116,7 @@ static void ask_once_more(
 		return;
 	}
 	question->asked_again++;
+	question->asked_us = clock_us();
 	question->alone = error->again == SQLSTATE_ALONE;
 	set_state(lane, question, QUESTION_QUEUED);
 	list_prepend(&lane->queue, &question->node);
@@ -136,15 +138,24 @@ static uint64_t worth_asking(const struct lane *lane)
 	return uv_now(lane->loop) + WORTH_ASKING_MS;
 }
 
+/* The server begins to work on it. */
+static void start_batch(const struct lane *lane, struct batch *batch, uint64_t now_us)
+{
+	batch->started = uv_now(lane->loop);
+	batch->started_us = now_us;
+}
+
 static struct batch *take_oldest(struct lane *lane)
 {
 	struct batch *batch = lane->in_flight[0];
 
 	assert(lane->in_flight_count > 0);
+	batch->ended_us = clock_us();
+	metric_observe_time(METRIC_QUERY, batch->ended_us - batch->started_us);
 	lane->in_flight[0] = lane->in_flight[1];
 	lane->in_flight_count--;
 	if (lane->in_flight_count)
-		lane->in_flight[0]->started = uv_now(lane->loop);
+		start_batch(lane, lane->in_flight[0], batch->ended_us);
 	return batch;
 }
 
@@ -360,6 +371,7 @@ static void fill(struct lane *lane, struct batch *batch)
 		if (question->alone && batch->count)
 			break;
 		question->sent = uv_now(lane->loop);
+		metric_observe_time(METRIC_WAIT, batch->started_us - question->asked_us);
 		set_state(lane, question, QUESTION_OUT);
 		batch_add(batch, question);
 		if (question->alone)
@@ -371,10 +383,9 @@ static bool send_batch(struct lane *lane)
 {
 	struct batch *batch = free_batch(lane);
 
+	start_batch(lane, batch, clock_us());
 	fill(lane, batch);
-	batch->started = uv_now(lane->loop);
-	metric_add(METRIC_BATCHES, 1);
-	metric_add(METRIC_QUESTIONS, batch->count);
+	metric_observe_size(METRIC_BATCH, batch->count);
 	lane->in_flight[lane->in_flight_count++] = batch;
 	return connection_send(&lane->connection, batch);
 }
@@ -406,6 +417,7 @@ void lane_ask(struct lane *lane, struct question *question)
 		metric_add(is_given_up(lane) ? METRIC_SHED_DATABASE : METRIC_SHED_LOOKUPS, 1);
 	question->asked_again = 0;
 	question->sent = 0;
+	question->asked_us = clock_us();
 	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);
 	list_append(shed ? &lane->shed : &lane->queue, &question->node);

@@ -60,8 +60,10 @@ def test_every_request_is_counted_by_its_code_whichever_worker_answers(start_wor
     assert after[asked] - before[asked] == 21
     assert after[b'event_matcher_request_duration_seconds_bucket{le="+Inf"}'] == after[asked]
     assert after[b"event_matcher_request_duration_seconds_sum"] > before[b"event_matcher_request_duration_seconds_sum"]
-    assert after[b"event_matcher_questions_total"] - before[b"event_matcher_questions_total"] >= 21
-    assert after[b"event_matcher_batches_total"] > before[b"event_matcher_batches_total"]
+    assert after[b"event_matcher_batch_questions_sum"] - before[b"event_matcher_batch_questions_sum"] >= 21
+    assert after[b"event_matcher_batch_questions_count"] > before[b"event_matcher_batch_questions_count"]
+    for wait in (b"event_matcher_queue_wait_seconds", b"event_matcher_database_query_duration_seconds"):
+        assert after[wait + b"_count"] > before[wait + b"_count"] and after[wait + b"_sum"] > before[wait + b"_sum"]
 
 
 def test_what_is_open_is_counted_and_no_longer_once_it_is_closed(start_workers, alone):

@@ -55,7 +55,7 @@ Test(metric, the_buckets_of_a_histogram_add_up)
 	static const uint64_t durations[] = {0, 100, 101, 2000000, 2000001};
 
 	for (size_t i = 0; i < sizeof(durations) / sizeof(durations[0]); i++)
-		metric_observe(METRIC_DURATION_100US, METRIC_DURATION_SUM, durations[i]);
+		metric_observe_time(METRIC_DURATION, durations[i]);
 	expect("event_matcher_request_duration_seconds_bucket{le=\"0.0001\"} 2\n");
 	expect("event_matcher_request_duration_seconds_bucket{le=\"0.00025\"} 3\n");
 	expect("event_matcher_request_duration_seconds_bucket{le=\"1\"} 3\n");
@@ -74,4 +74,39 @@ Test(metric, every_family_has_its_head_once)
 		heads++, found++;
 	cr_assert_eq(heads, 1);
 	expect("# HELP event_matcher_shed_total What was answered 503 at once, by reason.\n");
+}
+
+static int64_t counted(enum metric metric)
+{
+	return metric_read(&one, metric);
+}
+
+Test(metric, each_bound_of_a_duration_is_in_its_bucket_and_what_is_above_in_the_next)
+{
+	static const uint64_t bounds[] = {100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000,
+	    100000, 250000, 500000, 1000000, 2000000};
+	const unsigned count = sizeof(bounds) / sizeof(bounds[0]);
+
+	cr_assert_eq(METRIC_DURATION + count, METRIC_DURATION_ALL);
+	for (unsigned i = 0; i < count; i++) {
+		metric_observe_time(METRIC_DURATION, bounds[i]);
+		cr_assert_eq(counted(METRIC_DURATION + i), i ? 2 : 1);
+		metric_observe_time(METRIC_DURATION, bounds[i] + 1);
+		cr_assert_eq(counted(METRIC_DURATION + i + 1), 1);
+	}
+	metric_observe_time(METRIC_DURATION, UINT64_MAX);
+	cr_assert_eq(counted(METRIC_DURATION_ALL), 2);
+}
+
+Test(metric, each_size_is_in_the_bucket_of_the_next_power_of_two)
+{
+	for (unsigned size = 0; size <= 65; size++)
+		metric_observe_size(METRIC_BATCH, size);
+	expect("event_matcher_batch_questions_bucket{le=\"1\"} 2\n");
+	expect("event_matcher_batch_questions_bucket{le=\"2\"} 3\n");
+	expect("event_matcher_batch_questions_bucket{le=\"32\"} 33\n");
+	expect("event_matcher_batch_questions_bucket{le=\"64\"} 65\n");
+	expect("event_matcher_batch_questions_bucket{le=\"+Inf\"} 66\n");
+	expect("event_matcher_batch_questions_sum 2145\n");
+	expect("event_matcher_batch_questions_count 66\n");
 }
