@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings into a role: a pool, one worker, one CGI request, a check. */
-#include "base/log.h"
+#include "event.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
 #include "pool/check.h"
@@ -53,7 +53,7 @@ static int serve_pool(struct settings *settings, struct invocation *invocation)
 	if (find_sockets(&listeners, invocation, settings, error))
 		return sandbox_harden(settings) ? supervisor_run(settings, &listeners, invocation)
 						: 1;
-	log_error("%s", error);
+	log_event(&event_start_failed, "%s", error);
 	return 1;
 }
 

@@ -2,7 +2,7 @@
 /* Says in the log which requests failed or were slow, without a line for each of many. */
 #include "api/failures.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -19,9 +19,17 @@ static const char *what(enum failures_kind kind)
 
 static void sum_up(enum failures_kind kind, unsigned count)
 {
+	static const struct log_event *const events[FAILURES_KINDS] = {
+	    [FAILURES_ERROR] = &event_request_failed,
+	    [FAILURES_UNAVAILABLE] = &event_request_failed,
+	    [FAILURES_LATE] = &event_request_failed,
+	    [FAILURES_SHED] = &event_request_shed,
+	    [FAILURES_SLOW] = &event_request_slow};
+
 	if (count)
-		log_warning("requests answered %s in the last %d s beside the one named: %u",
-		    what(kind), DEBOUNCE_MS / 1000, count);
+		log_event(events[kind],
+		    "requests answered %s in the last %d s beside the one named: %u", what(kind),
+		    DEBOUNCE_MS / 1000, count);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -59,18 +67,15 @@ void failures_note(struct failures *failures, const char *doing, enum status sta
 	    [STATUS_LATE] = FAILURES_LATE};
 
 	assert(status >= STATUS_ERROR);
-	if (take(failures, kinds[status]))
-		log_warning("%s: answered %s (request %s)", doing, status_line(status),
-		    *id ? id : "without id");
-	else
-		log_debug("%s: answered %s (request %s)", doing, status_line(status),
-		    *id ? id : "without id");
+	log_request(
+	    take(failures, kinds[status]) ? &event_request_failed : &event_request_failed_too, id,
+	    "%s: answered %s (request %s)", doing, status_line(status), *id ? id : "without id");
 }
 
 void failures_shed(struct failures *failures, const char *doing, const char *id)
 {
 	if (take(failures, FAILURES_SHED))
-		log_warning(
+		log_request(&event_request_shed, id,
 		    "%s: answered %s (request %s): max_requests wait for the database already",
 		    doing, status_line(STATUS_UNAVAILABLE), *id ? id : "without id");
 }
@@ -79,8 +84,9 @@ void failures_slow(
     struct failures *failures, const char *doing, const char *id, uint64_t took, uint64_t waited)
 {
 	if (take(failures, FAILURES_SLOW))
-		log_warning("%s: answered later than slow_request (request %s): after %" PRIu64
-			    " ms, of them %" PRIu64 " until its last question was sent",
+		log_request(&event_request_slow, id,
+		    "%s: answered later than slow_request (request %s): after %" PRIu64
+		    " ms, of them %" PRIu64 " until its last question was sent",
 		    doing, *id ? id : "without id", took, waited);
 }
 

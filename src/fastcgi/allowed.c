@@ -2,7 +2,7 @@
 /* Whom TCP lets in: the addresses of FCGI_WEB_SERVER_ADDRS (FastCGI 1.0, section 3.2). */
 #include "fastcgi/allowed.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -114,7 +114,8 @@ void allowed_tell(const struct sockaddr_storage *peer)
 
 	inet_ntop(AF_INET6, &address, text, sizeof(text));
 	if (log_is_news(text))
-		log_warning("a peer of %s is sent away: %s does not name it",
+		log_event(&event_connection_foreign,
+		    "a peer of %s is sent away: %s does not name it",
 		    strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text,
 		    variable);
 }

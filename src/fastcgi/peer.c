@@ -2,9 +2,9 @@
 /* One connection of the web server: its states, what it receives, how a reply leaves it. */
 #include "fastcgi/peer.h"
 
-#include "base/log.h"
 #include "base/metric.h"
 #include "base/uninitialized.h"
+#include "event.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -84,7 +84,7 @@ void peer_close(struct peer *peer, const char *reason)
 
 	if (peer->state == PEER_CLOSED)
 		return;
-	log_debug("closing a web server's connection: %s", reason);
+	log_event(&event_connection_closed, "closing a web server's connection: %s", reason);
 	cancel(peer);
 	peers->unsent -= peer->out.length - peer->sent;
 	buffer_return(&peer->in, &peers->pool);
@@ -199,7 +199,7 @@ static void append_reply(struct peer *peer, const struct iovec *parts, int count
 
 	if (peers->unsent + size_of(parts, count) > peers->settings->max_unsent) {
 		if (debounce_take(&peers->unread, uv_now(peers->loop)))
-			log_warning(
+			log_event(&event_reply_shed,
 			    "replying: %zu bytes, beside %zu that wait for slow readers, are more "
 			    "than max_unsent allows",
 			    size_of(parts, count), peers->unsent);
@@ -433,7 +433,7 @@ bool peer_open(struct peers *peers, int descriptor)
 	peer->framing.pool = &peers->pool;
 	peer->over_limit = peers->open >= peers->settings->max_connections;
 	if (peer->over_limit && debounce_take(&peers->crowded, uv_now(peers->loop)))
-		log_warning(
+		log_event(&event_connection_shed,
 		    "accepting a connection: %zu are open, max_connections; it is answered 503",
 		    peers->open);
 	list_init(&peer->node);

@@ -2,7 +2,7 @@
 /* The listening socket and the life of its connections: accept, expire, drain, stop. */
 #include "fastcgi/server.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -65,7 +65,8 @@ static void on_closed(struct peers *peers)
 static void say_resting(struct server *server, const char *reason)
 {
 	if (debounce_take(&server->resting, uv_now(server->peers.loop)))
-		log_warning("accepting a connection: %s; trying again when one is closed", reason);
+		log_event(&event_connection_unaccepted,
+		    "accepting a connection: %s; trying again when one is closed", reason);
 }
 
 /*
@@ -140,12 +141,14 @@ static void expire(struct peers *peers, enum peer_state state, uint64_t limit, c
 	}
 }
 
-static void sum_up(struct debounce *debounce, uint64_t now, const char *what)
+static void sum_up(
+    const struct log_event *event, struct debounce *debounce, uint64_t now, const char *what)
 {
 	unsigned count = debounce_turn(debounce, now);
 
 	if (count)
-		log_warning("%s: %u times more in the last %d s", what, count, DEBOUNCE_MS / 1000);
+		log_event(
+		    event, "%s: %u times more in the last %d s", what, count, DEBOUNCE_MS / 1000);
 }
 
 static void on_sweep(uv_timer_t *timer)
@@ -163,12 +166,12 @@ static void on_sweep(uv_timer_t *timer)
 	expire(peers, PEER_SENDING, settings->send_timeout, "no byte taken for send_timeout");
 	expire(peers, PEER_LINGERING, settings->send_timeout,
 	    "not closed by the peer within send_timeout");
-	sum_up(&peers->crowded, uv_now(peers->loop),
+	sum_up(&event_connection_shed, &peers->crowded, uv_now(peers->loop),
 	    "connections beyond max_connections, answered 503");
-	sum_up(
-	    &peers->unread, uv_now(peers->loop), "replies beyond max_unsent, answered 503 instead");
-	sum_up(
-	    &server->resting, uv_now(peers->loop), "no descriptor or no memory for a connection");
+	sum_up(&event_reply_shed, &peers->unread, uv_now(peers->loop),
+	    "replies beyond max_unsent, answered 503 instead");
+	sum_up(&event_connection_unaccepted, &server->resting, uv_now(peers->loop),
+	    "no descriptor or no memory for a connection");
 	update_gates(server);
 }
 

@@ -4,7 +4,7 @@
 
 #include "api/exchange.h"
 #include "authentik/catalogue.h"
-#include "base/log.h"
+#include "event.h"
 #include "pool/loop.h"
 #include "pool/sandbox.h"
 #include "pool/spawner.h"
@@ -41,7 +41,8 @@ static bool write_all(const char *bytes, size_t length)
 		if (written < 0 && (errno == EINTR || (errno == EAGAIN && wait_for_reader())))
 			continue;
 		if (written < 0) {
-			log_error("writing the response: %s", strerror(errno));
+			log_event(
+			    &event_response_unwritten, "writing the response: %s", strerror(errno));
 			return false;
 		}
 		bytes += written;
@@ -124,7 +125,7 @@ int cgi_run(const struct settings *settings)
 	enum parameters_status status = read_environment(pairs, &count);
 
 	if (!start(&cgi, settings) || !sandbox_enter(settings, SANDBOX_LOOP)) {
-		log_error("answering a CGI request: no memory, or no sandbox");
+		log_event(&event_start_failed, "answering a CGI request: no memory, or no sandbox");
 		return 1;
 	}
 	ask(&cgi, status, pairs, count);

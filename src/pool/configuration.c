@@ -3,7 +3,7 @@
 #include "pool/configuration.h"
 
 #include "authentik/environment.h"
-#include "base/log.h"
+#include "event.h"
 #include "fastcgi/allowed.h"
 #include "postgres/conninfo.h"
 
@@ -60,8 +60,10 @@ bool configuration_open_log(const struct settings *settings)
 {
 	log_set_level(settings->log_level);
 	log_set_form(settings->log_format);
+	log_set_losses(&event_log_lost);
 	if (log_open(settings->log_file))
 		return true;
-	log_error("opening the log file %s: %s", settings->log_file, strerror(errno));
+	log_event(&event_log_unopened, "opening the log file %s: %s", settings->log_file,
+	    strerror(errno));
 	return false;
 }

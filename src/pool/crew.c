@@ -3,8 +3,8 @@
 #include "pool/crew.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/metric.h"
+#include "event.h"
 #include "pool/configuration.h"
 #include "pool/worker.h"
 
@@ -99,7 +99,8 @@ static void start_worker(struct crew *crew, struct seat *seat)
 		crew->alive++;
 		return;
 	}
-	log_error("starting a worker: %s", slot ? strerror(errno) : "too many are still draining");
+	log_event(&event_worker_unstarted, "starting a worker: %s",
+	    slot ? strerror(errno) : "too many are still draining");
 	scoreboard_leave(slot);
 	respawn_ended(&crew->respawn, clock_ms(), clock_ms());
 	crew->failed |= crew->state == CREW_STARTING;
@@ -150,10 +151,11 @@ static void report_end(pid_t pid, int status, bool expected)
 	if (!expected)
 		metric_add(WIFSIGNALED(status) ? METRIC_ENDED_SIGNAL : METRIC_ENDED_EXIT, 1);
 	if (WIFSIGNALED(status))
-		log_error("worker %d was ended by signal %d (%s)", (int)pid, WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
+		log_event(&event_worker_killed, "worker %d was ended by signal %d (%s)", (int)pid,
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) || !expected)
-		log_error("worker %d ended with code %d", (int)pid, WEXITSTATUS(status));
+		log_event(&event_worker_failed, "worker %d ended with code %d", (int)pid,
+		    WEXITSTATUS(status));
 }
 
 bool crew_reap(struct crew *crew, pid_t pid, int status)
@@ -200,8 +202,9 @@ static void kill_silent(const struct crew *crew, int64_t since)
 
 		if (!seat_is_silent(seat, crew->watchdog_timeout, since))
 			continue;
-		log_error("worker %d gave no sign of life for watchdog_timeout, %" PRId64
-			  " ms: it is replaced",
+		log_event(&event_worker_silent,
+		    "worker %d gave no sign of life for watchdog_timeout, %" PRId64
+		    " ms: it is replaced",
 		    (int)seat->pid, crew->watchdog_timeout);
 		metric_add(METRIC_ENDED_WATCHDOG, 1);
 		kill(seat->pid, SIGKILL);

@@ -2,7 +2,7 @@
 /* Makes libuv's loop, and lets the process end with a word where libuv would abort. */
 #include "pool/loop.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -17,7 +17,7 @@ static void *reallocate(void *block, size_t size)
 
 	if (grown || !size)
 		return grown;
-	log_error("watching one more descriptor: no memory");
+	log_event(&event_memory_short, "watching one more descriptor: no memory");
 	_exit(1);
 }
 

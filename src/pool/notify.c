@@ -2,7 +2,7 @@
 /* Tells systemd how the service is (sd_notify(3)). */
 #include "pool/notify.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -52,7 +52,8 @@ bool notify_tell(const char *state)
 	errno = EINVAL;
 	if (length && send_to(&address, length, state))
 		return true;
-	log_warning("telling systemd by NOTIFY_SOCKET: %s", strerror(errno));
+	log_event(
+	    &event_systemd_unreachable, "telling systemd by NOTIFY_SOCKET: %s", strerror(errno));
 	return false;
 }
 

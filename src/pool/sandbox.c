@@ -2,7 +2,7 @@
 /* Turns sandbox.def into filters of seccomp, and takes away what no worker needs. */
 #include "pool/sandbox.h"
 
-#include "base/log.h"
+#include "event.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -136,7 +136,8 @@ bool sandbox_enter(const struct settings *settings, enum sandbox_list list)
 	if (!error && syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
 		error = -errno;
 	if (error)
-		log_error("entering the sandbox: %s; sandbox = off does without", strerror(-error));
+		log_event(&event_sandbox_failed,
+		    "entering the sandbox: %s; sandbox = off does without", strerror(-error));
 	return !error;
 }
 
@@ -145,13 +146,15 @@ bool sandbox_harden(const struct settings *settings)
 	const struct rlimit none = {0, 0};
 
 	if (!sandbox_is_on(settings)) {
-		log_warning(SANITIZED ? "built with sanitizers: there is no sandbox"
-				      : "sandbox = off: a worker may make any system call");
+		log_event(&event_sandbox_off,
+		    SANITIZED ? "built with sanitizers: there is no sandbox"
+			      : "sandbox = off: a worker may make any system call");
 		return true;
 	}
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 0) == 0 &&
 	    setrlimit(RLIMIT_CORE, &none) == 0)
 		return true;
-	log_error("giving up privileges: %s; sandbox = off does without", strerror(errno));
+	log_event(&event_sandbox_failed, "giving up privileges: %s; sandbox = off does without",
+	    strerror(errno));
 	return false;
 }

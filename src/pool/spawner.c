@@ -3,7 +3,7 @@
 #include "pool/spawner.h"
 
 #include "base/list.h"
-#include "base/log.h"
+#include "event.h"
 #include "pool/sandbox.h"
 
 #include <signal.h>
@@ -70,7 +70,7 @@ bool spawner_start(struct spawner *spawner, const struct settings *settings)
 	spawner->threads.start = start_in_sandbox;
 	if (uv_sem_init(&spawner->asked, 0) != 0 || uv_sem_init(&spawner->answered, 0) != 0 ||
 	    start_deaf(spawner) != 0) {
-		log_error("starting a thread: no memory, or none to be had");
+		log_event(&event_start_failed, "starting a thread: no memory, or none to be had");
 		return false;
 	}
 	uv_sem_wait(&spawner->answered);

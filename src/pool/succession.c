@@ -3,7 +3,7 @@
 #include "pool/succession.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "event.h"
 #include "pool/configuration.h"
 
 #include <assert.h>
@@ -42,7 +42,7 @@ static void retire(struct succession *pool, struct crew *crew, bool at_once)
 
 static void fail(struct succession *pool, const char *reason)
 {
-	log_error("reload: %s; the pool goes on as it was", reason);
+	log_event(&event_reload_failed, "reload: %s; the pool goes on as it was", reason);
 	atomic_store(&pool->site.board->reload_failed, true);
 }
 
@@ -119,10 +119,12 @@ static void open_anew(struct succession *pool)
 
 	if (listener_renew(
 		&pool->next_listeners, pool->listeners, pool->settings, error, sizeof(error))) {
-		log_warning("the file of the listening socket had vanished: it is made anew");
+		log_event(&event_socket_remade,
+		    "the file of the listening socket had vanished: it is made anew");
 		begin(pool);
 	} else if (log_is_news(error))
-		log_error("the file of the listening socket has vanished: %s", error);
+		log_event(&event_socket_vanished,
+		    "the file of the listening socket has vanished: %s", error);
 }
 
 /* A bound socket cannot be given its file again: the next crew listens on another. */
@@ -139,7 +141,7 @@ static void look_at_file(struct succession *pool)
 	if (state == SOCKET_FILE_GONE)
 		open_anew(pool);
 	else if (state == SOCKET_FILE_ANOTHERS && log_is_news(taken))
-		log_error("%s", taken);
+		log_event(&event_socket_taken, "%s", taken);
 }
 
 static void take_settings(struct succession *pool)
@@ -176,7 +178,7 @@ static void take_over(struct succession *pool)
 	pool->serving = pool->next;
 	pool->next = NULL;
 	atomic_store(&board->reload_failed, false);
-	log_info("generation %" PRIu32 " serves with %zu workers",
+	log_event(&event_generation_serves, "generation %" PRIu32 " serves with %zu workers",
 	    atomic_fetch_add(&board->generation, 1) + 1, pool->serving->count);
 }
 

@@ -3,7 +3,7 @@
 #include "pool/supervisor.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "event.h"
 #include "pool/announcer.h"
 #include "pool/succession.h"
 #include "pool/upgrade.h"
@@ -33,7 +33,8 @@ static void end(struct supervisor *supervisor, int number)
 {
 	bool at_once = supervisor->ending || number == SIGINT;
 
-	log_info("%s: %s", strsignal(number), at_once ? "ending" : "draining");
+	log_event(at_once ? &event_pool_ending : &event_pool_draining, "%s: %s", strsignal(number),
+	    at_once ? "ending" : "draining");
 	if (!supervisor->ending)
 		listener_end(supervisor->listeners);
 	upgrade_cancel(&supervisor->upgrade);
@@ -46,7 +47,8 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 	if (number == SIGTERM || number == SIGQUIT || number == SIGINT)
 		end(supervisor, number);
 	else if (supervisor->ending)
-		log_info("%s: nothing is done, as the pool ends", strsignal(number));
+		log_event(&event_signal_ignored, "%s: nothing is done, as the pool ends",
+		    strsignal(number));
 	else if (number == SIGHUP)
 		succession_want_reload(&supervisor->pool);
 	else if (number == SIGUSR2)
@@ -58,7 +60,8 @@ static void act_on_signal(struct supervisor *supervisor, int number)
 /* The sockets and their files are the other program's from now on. */
 static void give_place(struct supervisor *supervisor)
 {
-	log_info("upgrade: process %d serves: draining", (int)supervisor->upgrade.pid);
+	log_event(&event_upgrade_served, "upgrade: process %d serves: draining",
+	    (int)supervisor->upgrade.pid);
 	announcer_hand_over(&supervisor->announcer, supervisor->upgrade.pid);
 	listener_close(supervisor->listeners);
 	supervisor->ending = true;
@@ -186,7 +189,7 @@ int supervisor_run(
 		watch_signals(&supervisor);
 		keep(&supervisor);
 	} else {
-		log_error("starting the pool: no memory");
+		log_event(&event_memory_short, "starting the pool: no memory");
 		listener_end(listeners);
 	}
 	succession_free(&supervisor.pool);

@@ -3,7 +3,7 @@
 #include "pool/upgrade.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "event.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -92,7 +92,7 @@ static bool prepare(const struct listeners *listeners, const struct settings *se
 
 static void fail(struct upgrade *upgrade, const char *reason)
 {
-	log_error("upgrade: %s; the pool goes on as it was", reason);
+	log_event(&event_upgrade_failed, "upgrade: %s; the pool goes on as it was", reason);
 	upgrade->state = UPGRADE_FAILED;
 }
 
@@ -109,7 +109,8 @@ static void start(struct upgrade *upgrade, const struct invocation *invocation,
 	if (upgrade->pid == 0) {
 		if (prepare(listeners, settings, ends[1]))
 			execv(invocation->program, invocation->argv);
-		log_error("upgrade: starting %s: %s", invocation->program, strerror(errno));
+		log_event(&event_upgrade_failed, "upgrade: starting %s: %s", invocation->program,
+		    strerror(errno));
 		_exit(1);
 	}
 	close(ends[1]);
@@ -156,7 +157,8 @@ enum upgrade_state upgrade_look(struct upgrade *upgrade)
 		upgrade->state = UPGRADE_SERVES;
 	} else if (clock_ms() >= upgrade->kill_at) {
 		if (!upgrade->told)
-			log_error("upgrade: process %d does not serve within %d s: it is ended",
+			log_event(&event_upgrade_late,
+			    "upgrade: process %d does not serve within %d s: it is ended",
 			    (int)upgrade->pid, LIMIT_MS / 1000);
 		end_started(upgrade);
 	}
@@ -263,7 +265,7 @@ void upgrade_tell(int *ready)
 	if (*ready < 0)
 		return;
 	if (write(*ready, "r", 1) != 1)
-		log_warning(
+		log_event(&event_upgrade_unheard,
 		    "upgrade: the process before this one does not listen: %s", strerror(errno));
 	close(*ready);
 	*ready = -1;

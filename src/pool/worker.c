@@ -4,7 +4,7 @@
 
 #include "api/exchange.h"
 #include "authentik/catalogue.h"
-#include "base/log.h"
+#include "event.h"
 #include "fastcgi/server.h"
 #include "pool/loop.h"
 #include "pool/sandbox.h"
@@ -57,7 +57,7 @@ static void on_limit(uv_timer_t *timer)
 {
 	struct worker *worker = timer->data;
 
-	log_warning("draining: %zu connections are still open after drain_timeout",
+	log_event(&event_drain_late, "draining: %zu connections are still open after drain_timeout",
 	    server_open(&worker->server));
 	stop(worker);
 }
@@ -75,7 +75,7 @@ static void on_turn(uv_check_t *turn)
 
 static void drain(struct worker *worker)
 {
-	log_info("draining %zu connections", server_open(&worker->server));
+	log_event(&event_worker_draining, "draining %zu connections", server_open(&worker->server));
 	worker->draining = true;
 	if (worker->slot)
 		atomic_store(&worker->slot->draining, true);
@@ -90,8 +90,9 @@ static void on_signal(uv_signal_t *handle, int number)
 
 	if (number == SIGHUP || number == SIGUSR1 || number == SIGUSR2) {
 		if (!worker->slot)
-			log_info("%s: nothing is done: a worker without a supervisor is started "
-				 "anew instead",
+			log_event(&event_signal_ignored,
+			    "%s: nothing is done: a worker without a supervisor is started "
+			    "anew instead",
 			    strsignal(number));
 	} else if (number == SIGINT || (worker->draining && !worker->slot))
 		stop(worker);
@@ -122,7 +123,8 @@ static void raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-		log_warning("raising the limit of open descriptors: refused");
+		log_event(
+		    &event_descriptors_limited, "raising the limit of open descriptors: refused");
 }
 
 /* A worker without a supervisor is all of its pool. */
@@ -185,7 +187,7 @@ int worker_run(const struct settings *settings, const struct listeners *listener
 
 	raise_descriptor_limit();
 	if (!worker || !loop_init(&worker->loop)) {
-		log_error("starting a worker: no memory");
+		log_event(&event_memory_short, "starting a worker: no memory");
 		free(worker);
 		return 1;
 	}
@@ -196,17 +198,18 @@ int worker_run(const struct settings *settings, const struct listeners *listener
 	if (!spawner_start(&worker->spawner, settings))
 		_exit(1);
 	if (!start(worker, listeners)) {
-		log_error("starting a worker: no memory, or what it is to listen on is no socket");
+		log_event(&event_start_failed,
+		    "starting a worker: no memory, or what it is to listen on is no socket");
 		_exit(1);
 	}
 	if (!sandbox_enter(settings, SANDBOX_LOOP))
 		_exit(1);
 	if (slot)
 		atomic_store(&slot->ready, true);
-	log_info("a worker is serving");
+	log_event(&event_worker_serving, "a worker is serving");
 	uv_run(&worker->loop, UV_RUN_DEFAULT);
 	connecting = uv_run(&worker->loop, UV_RUN_NOWAIT);
-	log_info("a worker has ended");
+	log_event(&event_worker_drained, "a worker has ended");
 	if (connecting)
 		_exit(0); /* the thread cannot be stopped, and ends with the process */
 	free_worker(worker);

@@ -3,7 +3,7 @@
 #include "postgres/connect.h"
 
 #include "base/clock.h"
-#include "base/log.h"
+#include "event.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -91,7 +91,7 @@ static void add_defaults(const struct attempt *attempt, struct parameters *param
 static void on_notice(void *unused, const char *message)
 {
 	(void)unused;
-	log_warning("PostgreSQL says: %s", message);
+	log_event(&event_database_notice, "PostgreSQL says: %s", message);
 }
 
 static PGconn *begin(const struct attempt *attempt, const struct host *host)

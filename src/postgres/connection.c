@@ -2,8 +2,8 @@
 /* One session on the loop: opened in a thread, watched, opened again when lost. */
 #include "postgres/connection.h"
 
-#include "base/log.h"
 #include "base/metric.h"
+#include "event.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -106,7 +106,8 @@ static void become_ready(struct connection *connection, struct session *session)
 {
 	if (!start_polling(connection, session->pg)) {
 		session_close(session);
-		log_error("watching the %s: no memory", connection->kind->name);
+		log_event(
+		    &event_memory_short, "watching the %s: no memory", connection->kind->name);
 		try_later(connection);
 		return;
 	}
@@ -116,10 +117,10 @@ static void become_ready(struct connection *connection, struct session *session)
 	set_state(connection, CONNECTION_READY);
 	connection->served = false;
 	connection->changed = uv_now(connection->loop);
-	log_info("the %s is ready (%s)", connection->kind->name,
+	log_event(&event_session_ready, "the %s is ready (%s)", connection->kind->name,
 	    connection->kind->describe(connection->session.facts));
 	if (*session->remarks && log_is_news(session->remarks))
-		log_warning("%s", session->remarks);
+		log_event(&event_session_remark, "%s", session->remarks);
 	if (*connection->fault)
 		log_forget(connection->fault);
 	*connection->fault = '\0';
@@ -133,7 +134,7 @@ static void become_ready(struct connection *connection, struct session *session)
 static void note_fault(struct connection *connection, const char *fault)
 {
 	if (strcmp(connection->fault, fault) != 0 && log_is_news(fault))
-		log_error("%s", fault);
+		log_event(&event_session_failed, "%s", fault);
 	snprintf(connection->fault, sizeof(connection->fault), "%s", fault);
 }
 
@@ -317,7 +318,7 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 
 	if (connection->state != CONNECTION_READY)
 		return;
-	log_warning("the %s is lost: %s", connection->kind->name, reason);
+	log_event(&event_session_lost, "the %s is lost: %s", connection->kind->name, reason);
 	metric_add(METRIC_DATABASE_LOST, 1);
 	finish(connection);
 	connection->session.resumable &= loss != CONNECTION_STALE;
@@ -354,7 +355,7 @@ void connection_rest(struct connection *connection)
 		finish(connection);
 	uv_timer_stop(&connection->retry);
 	set_state(connection, CONNECTION_RESTING);
-	log_debug("the %s rests: nobody needs it", connection->kind->name);
+	log_event(&event_session_rests, "the %s rests: nobody needs it", connection->kind->name);
 	connection_check(connection);
 }
 

@@ -3,8 +3,8 @@
 #include "postgres/lane.h"
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/metric.h"
+#include "event.h"
 #include "postgres/sqlstate.h"
 
 #include <assert.h>
@@ -172,8 +172,8 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 	const struct sqlstate *error = sqlstate_find(batch->sqlstate);
 	enum connection_loss loss;
 
-	log_warning("asking the database %u questions: %s (SQLSTATE %s)", batch->count,
-	    batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
+	log_event(&event_question_failed, "asking the database %u questions: %s (SQLSTATE %s)",
+	    batch->count, batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
 	loss = loss_of(batch, error);
 	settle_members(lane, batch, error, worth_asking(lane));
 	if (error->reopen)
@@ -190,7 +190,7 @@ static void answer_member(struct lane *lane, struct batch *batch, struct questio
 		return;
 	}
 	if (log_is_news(ambiguous))
-		log_error("%s", ambiguous);
+		log_event(&event_row_twice, "%s", ambiguous);
 	answer_without(lane, member, ANSWER_REFUSED);
 }
 

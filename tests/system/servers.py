@@ -248,7 +248,7 @@ class Workers(Process):
         if self.has_database:
             said += ["the PostgreSQL connection is ready"]
         log = self.log()
-        return all(len(set(re.findall(r" info (\d+) %s\b" % text, log))) >= self.count for text in said)
+        return all(len(set(re.findall(r" info (\d+) \w+ %s\b" % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
         path = "/proc/{0}/task/{0}/children".format(self.supervisor())

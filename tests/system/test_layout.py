@@ -13,7 +13,7 @@ from servers import ROOT
 
 SOURCES = sorted((ROOT / "src").rglob("*.[ch]"))
 HEADERS = [path for path in SOURCES if path.suffix == ".h"]
-ORDER = {"base": 0, "settings": 1, "fastcgi": 2, "postgres": 2, "http": 2, "authentik": 3, "api": 4, "pool": 5, "main": 6}
+ORDER = {"base": 0, "events": 0, "settings": 1, "event": 1, "fastcgi": 2, "postgres": 2, "http": 2, "authentik": 3, "api": 4, "pool": 5, "main": 6}
 BUILD = pathlib.Path(os.environ.get("EVENT_MATCHER_FCGI", ROOT / "build" / "event-matcher-fcgi")).parent
 
 

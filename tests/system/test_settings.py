@@ -124,7 +124,7 @@ def test_a_log_of_json_has_an_object_a_line_and_goes_to_the_file(start_workers, 
     workers = start_workers(alone, log_format="json", log_file=path, stderr_to=subprocess.DEVNULL)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and workers.stop() == 0
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {"time", "level", "pid", "message"} == set(lines[0]) and "a worker has ended" in {line["message"] for line in lines}
+    assert {"time", "level", "pid", "event", "message"} == set(lines[0]) and "a worker has ended" in {line["message"] for line in lines}
 
 
 def test_a_log_file_that_cannot_be_opened_ends_the_start_and_is_named(program):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes of a message in, what a line of the log shows of it out. */
 #include "base/log.h"
+#include "base/log_line.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -11,12 +12,15 @@
 
 static char line[200];
 
+static const struct log_event bad = {"bad", LOG_LEVEL_ERROR};
+static const struct log_event odd = {"odd", LOG_LEVEL_WARNING};
+
 static const char *format(const char *message, size_t room, bool cut)
 {
 	size_t length;
 
 	memset(line, '#', sizeof(line));
-	length = log_format(line, room, message, cut);
+	length = log_line_show(line, room, message, cut);
 	cr_assert(length <= room && line[room] == '#', "%zu of %zu bytes", length, room);
 	line[length] = '\0';
 	return line;
@@ -136,11 +140,11 @@ Test(log, goes_to_a_file_and_to_the_one_that_took_its_place)
 	unlink(path);
 	cr_assert(log_open(path));
 	cr_assert(stat(path, &status) == 0 && (status.st_mode & 0777 & ~0640) == 0);
-	log_error("one");
+	log_event(&bad, "one");
 	rename(path, moved);
-	log_error("two");
+	log_event(&bad, "two");
 	cr_assert(log_open(path));
-	log_error("three");
+	log_event(&bad, "three");
 	cr_assert(log_open(""));
 	cr_assert_not_null(strstr(content(moved), " one\n"));
 	cr_assert_not_null(strstr(content(path), " three\n"));
@@ -153,7 +157,7 @@ Test(log, stays_where_it_was_if_a_file_cannot_be_opened)
 	close(mkstemp(path));
 	cr_assert(log_open(path));
 	cr_assert_not(log_open("/nonexistent/file"));
-	log_error("one");
+	log_event(&bad, "one");
 	cr_assert(log_open(""));
 	cr_assert_not_null(strstr(content(path), " error "));
 }
@@ -166,16 +170,64 @@ Test(log, writes_json_with_its_escapes)
 	close(mkstemp(path));
 	cr_assert(log_open(path));
 	log_set_form(LOG_FORM_JSON);
-	log_warning("a \"quoted\" \\ \x01 ü");
+	log_event(&odd, "a \"quoted\" \\ \x01 ü");
 	log_set_form(LOG_FORM_TEXT);
 	cr_assert(log_open(""));
 	text = content(path);
 	snprintf(expected, sizeof(expected),
-	    "Z\",\"level\":\"warning\",\"pid\":%d,\"message\":\"a \\\"quoted\\\" \\\\ \\\\x01 "
+	    "Z\",\"level\":\"warning\",\"pid\":%d,\"event\":\"odd\",\"message\":\"a \\\"quoted\\\" "
+	    "\\\\ \\\\x01 "
 	    "ü\"}\n",
 	    (int)getpid());
 	cr_assert_eq(strncmp(text, "{\"time\":\"2", 10), 0, "%s", text);
 	cr_assert_not_null(strstr(text, expected), "%s%s", text, expected);
+}
+
+Test(log, an_object_has_the_id_of_a_request_whatever_is_in_it)
+{
+	char path[] = "/tmp/log_test.XXXXXX";
+	const char *text;
+
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	log_set_form(LOG_FORM_JSON);
+	log_request(&odd, "r\"1\xff", "one");
+	log_request(&odd, "", "two");
+	log_set_form(LOG_FORM_TEXT);
+	log_request(&odd, "r1", "three (request %s)", "r1");
+	cr_assert(log_open(""));
+	text = content(path);
+	cr_assert_not_null(strstr(
+	    text, ",\"event\":\"odd\",\"request\":\"r\\\"1\\\\xff\",\"message\":\"one\"}\n"));
+	cr_assert_not_null(strstr(text, ",\"event\":\"odd\",\"message\":\"two\"}\n"));
+	cr_assert_not_null(strstr(text, " odd three (request r1)\n"));
+}
+
+Test(log, a_line_of_text_has_its_level_the_process_and_the_event_before_the_message)
+{
+	char path[] = "/tmp/log_test.XXXXXX", expected[100];
+	const char *text;
+
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	log_event(&bad, "one");
+	cr_assert(log_open(""));
+	text = content(path);
+	snprintf(expected, sizeof(expected), "Z error %d bad one\n", (int)getpid());
+	cr_assert_eq(strcmp(text + strlen("2000-01-01T00:00:00.000"), expected), 0, "%s", text);
+}
+
+Test(log, a_line_that_is_above_the_level_is_left_out)
+{
+	char path[] = "/tmp/log_test.XXXXXX";
+
+	close(mkstemp(path));
+	cr_assert(log_open(path));
+	log_set_level(LOG_LEVEL_ERROR);
+	log_event(&odd, "one");
+	log_set_level(LOG_LEVEL_INFO);
+	cr_assert(log_open(""));
+	cr_assert_str_eq(content(path), "");
 }
 
 Test(log, a_line_of_json_keeps_its_end_and_its_limit_whatever_is_in_it)
@@ -188,7 +240,7 @@ Test(log, a_line_of_json_keeps_its_end_and_its_limit_whatever_is_in_it)
 	close(mkstemp(path));
 	cr_assert(log_open(path));
 	log_set_form(LOG_FORM_JSON);
-	log_error("%s", message);
+	log_event(&bad, "%s", message);
 	log_set_form(LOG_FORM_TEXT);
 	cr_assert(log_open(""));
 	text = content(path);
