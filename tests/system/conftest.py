@@ -247,3 +247,13 @@ def workers(start_module_workers, alone):
 def nginx(start_module_nginx, workers):
     """nginx with the configuration as shipped, in front of those workers."""
     return start_module_nginx(workers.socket)
+
+
+@pytest.fixture(scope="module")
+def fail_malloc():
+    """The library that lets an allocation fail: fail_malloc.c says which."""
+    directory = servers.make_directory()
+    library = directory / "fail_malloc.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("fail_malloc.c")], check=True)
+    yield library
+    shutil.rmtree(directory)

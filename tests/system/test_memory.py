@@ -3,7 +3,6 @@
 import collections
 import mmap
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -20,15 +19,6 @@ ALLOCATIONS = 120  # until the worker serves there are fewer
 PLAIN = servers.ROOT / "build" / "event-matcher-fcgi"  # sanitizers bring an allocator of their own
 # Without these libpq asks glibc for the user's name, which itself ends in a signal without memory.
 DATABASE = "--database=host=/nowhere user=nobody dbname=none passfile=/dev/null"
-
-
-@pytest.fixture(scope="module")
-def fail_malloc():
-    directory = servers.make_directory()
-    library = directory / "fail_malloc.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("fail_malloc.c")], check=True)
-    yield library
-    shutil.rmtree(directory)
 
 
 @pytest.fixture
