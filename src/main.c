@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Settings into a role: a pool, one worker, one CGI request, a check. */
+#include "base/log_line.h"
 #include "event.h"
 #include "fastcgi/listener.h"
 #include "pool/cgi.h"
@@ -21,9 +22,13 @@
 
 enum { EXIT_USAGE = 2 };
 
+/* A value may hold what would spoil a terminal. */
 static int usage_error(const char *error)
 {
-	fprintf(stderr, "event-matcher-fcgi: %s\nTry event-matcher-fcgi --help.\n", error);
+	char text[2 * SETTINGS_ERROR_SIZE];
+
+	text[log_line_show(text, sizeof(text) - 1, error, false)] = '\0';
+	fprintf(stderr, "event-matcher-fcgi: %s\nTry event-matcher-fcgi --help.\n", text);
 	return EXIT_USAGE;
 }
 

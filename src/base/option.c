@@ -54,13 +54,25 @@ static const char *find_variable(
 	return value && *value ? value : NULL;
 }
 
+/* An env_file with line ends of other systems leaves their first half at the end of each value. */
+static void drop_return(char *value)
+{
+	size_t length = strlen(value);
+
+	if (length && value[length - 1] == '\r')
+		value[length - 1] = '\0';
+}
+
 /* Quotes stand around a value where an env_file has them and its reader keeps them. */
 static bool take_variable(struct option_loader *loader, const struct option_row *row,
     const char *value, const char *place)
 {
 	char *copy = strdup(value), *inner = copy;
-	bool good = copy && option_row_unquote(&inner);
+	bool good;
 
+	if (copy)
+		drop_return(copy);
+	good = copy && option_row_unquote(&inner);
 	if (good)
 		good = option_row_take(
 		    loader, row, inner, (struct option_origin){OPTION_FROM_ENVIRONMENT, 0}, place);

@@ -35,6 +35,10 @@ static bool refuse_name(struct reader *reader, const char *name)
 {
 	const struct option_row *meant = option_row_guess(reader->loader->set, name);
 
+	if (strncmp(name, "export ", 7) == 0)
+		return option_row_refuse(reader->loader,
+		    "%s: a name stands there without \"export\": this is no file of a shell",
+		    reader->place);
 	if (!option_row_is_name(name))
 		return option_row_refuse(
 		    reader->loader, "%s: what stands before \"=\" is no name", reader->place);
@@ -55,6 +59,21 @@ static bool has_comment(const char *value)
 	return hash;
 }
 
+/* A quote at the end alone is a slip; a connection string may well end in the second one of a pair. */
+static bool ends_in_lone_quote(const char *value)
+{
+	size_t length = strlen(value);
+	char last = length ? value[length - 1] : '\0';
+
+	return (last == '"' || last == '\'') && strchr(value, last) == value + length - 1;
+}
+
+static bool refuse_quote(struct reader *reader, const struct option_row *row, const char *how)
+{
+	return option_row_refuse(
+	    reader->loader, "%s: the value of %s %s", reader->place, row->name, how);
+}
+
 static bool take_value(struct reader *reader, const struct option_row *row, char *value)
 {
 	struct option_origin *before =
@@ -70,11 +89,34 @@ static bool take_value(struct reader *reader, const struct option_row *row, char
 		    "%s: a comment is to stand on a line of its own, and a value with # in quotes",
 		    reader->place);
 	if (!option_row_unquote(&value))
-		return option_row_refuse(reader->loader,
-		    "%s: the value of %s starts with a quote and does not end with it",
-		    reader->place, row->name);
+		return refuse_quote(reader, row, "starts with a quote and does not end with it");
+	if (!quoted && ends_in_lone_quote(value))
+		return refuse_quote(reader, row, "ends with a quote and does not start with it");
 	return option_row_take(reader->loader, row, value,
 	    (struct option_origin){OPTION_FROM_FILE, reader->number}, reader->place);
+}
+
+/* What people have in files of other programs is named. */
+static bool refuse_line(struct reader *reader, const char *line)
+{
+	const char *hint = "";
+
+	if (*line == '[')
+		hint = "; there are no sections";
+	else if (*line == ';' || strncmp(line, "//", 2) == 0)
+		hint = "; a comment begins with #";
+	else if (strchr(line, ':'))
+		hint = ", with = and not a colon";
+	return option_row_refuse(
+	    reader->loader, "%s: a line is to be \"name = value\"%s", reader->place, hint);
+}
+
+/* Line ends of old systems, and what is no text, would become a part of a value. */
+static bool has_control(const char *line)
+{
+	while (*line && (!iscntrl((unsigned char)*line) || *line == '\t'))
+		line++;
+	return *line;
 }
 
 static bool take_line(struct reader *reader)
@@ -84,9 +126,12 @@ static bool take_line(struct reader *reader)
 
 	if (*name == '\0' || *name == '#')
 		return true;
-	if (!value)
-		return option_row_refuse(
-		    reader->loader, "%s: a line is to be \"name = value\"", reader->place);
+	if (has_control(name))
+		return option_row_refuse(reader->loader,
+		    "%s: the line holds a control character, such as a lone carriage return",
+		    reader->place);
+	if (!value || *name == '[' || *name == ';')
+		return refuse_line(reader, name);
 	*value++ = '\0';
 	name = trim(name);
 	row = option_row_find(reader->loader->set, name);

@@ -5,6 +5,7 @@
 #include "base/nearest.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,15 +56,44 @@ bool option_row_assign(const struct option_row *row, void *values, const char *t
 	return true;
 }
 
+/* The number has the form, and is below the least or above the most. */
+static bool refuse_number(struct option_loader *loader, const struct option_row *row,
+    const char *value, const char *place)
+{
+	char least[VALUE_SIZE], most[VALUE_SIZE];
+
+	value_print(row->kind, row->least, least);
+	value_print(row->kind, row->most, most);
+	return option_row_refuse(loader, "%s: %s is to be between %s and %s, not \"%s\"", place,
+	    row->name, least, most, value);
+}
+
+/* A settings file could not hold it, and the log would not show it as it is. */
+static bool is_odd(const struct option_row *row, const char *value)
+{
+	if (!value_is_text(row->kind) || row->kind->secret)
+		return false;
+	while (*value && !iscntrl((unsigned char)*value))
+		value++;
+	return *value;
+}
+
 bool option_row_take(struct option_loader *loader, const struct option_row *row, const char *value,
     struct option_origin origin, const char *place)
 {
+	uint64_t number;
+
+	if (is_odd(row, value))
+		return option_row_refuse(
+		    loader, "%s: %s holds a control character", place, row->name);
 	if (option_row_assign(row, loader->values, value)) {
 		loader->origins->rows[row - loader->set->rows] = origin;
 		return true;
 	}
 	if (value_is_text(row->kind)) /* it may be a secret */
 		return option_row_refuse(loader, "%s: no memory for %s", place, row->name);
+	if (value_parse(row->kind, value, &number))
+		return refuse_number(loader, row, value, place);
 	return option_row_refuse(
 	    loader, "%s: %s is to be %s, not \"%s\"", place, row->name, row->kind->form, value);
 }

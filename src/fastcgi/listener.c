@@ -2,6 +2,8 @@
 /* Opens the listening sockets: unix with mode and group, TCP, systemd's. */
 #include "fastcgi/listener.h"
 
+#include "fastcgi/address.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -14,12 +16,6 @@
 #include <unistd.h>
 
 enum { INHERITED = 3, SOCKET_FLAGS = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK };
-
-static const char unix_prefix[] = "unix:";
-
-enum { ADDRESS_SIZE = 300 };
-
-static const char separators[] = ", \t";
 
 /* What addresses are opened into, and for. */
 struct opening {
@@ -63,26 +59,6 @@ static int listen_at(const struct addrinfo *address, int backlog)
 	return -1;
 }
 
-/* Splits "host:port", "[host]:port", ":port" or "port" in place; *host is NULL for any. */
-static bool split_host(char *text, char **host, char **port)
-{
-	char *colon = strrchr(text, ':');
-
-	*host = NULL;
-	*port = colon ? colon + 1 : text;
-	if (!colon)
-		return *text && strspn(text, "0123456789") == strlen(text);
-	*colon = '\0';
-	if (!**port || colon == text)
-		return **port;
-	*host = text;
-	if (text[0] == '[' && colon[-1] == ']') {
-		colon[-1] = '\0';
-		*host = text + 1;
-	}
-	return **host != '\0';
-}
-
 /* Has the machine no such address, or not this family of addresses? */
 static bool is_absent(int cause)
 {
@@ -110,58 +86,14 @@ static bool listen_at_all(struct opening *opening, const struct addrinfo *addres
 	return listeners->count > before || refuse_address(opening, "listening on", name);
 }
 
-/* The TCP addresses of a name, for freeaddrinfo; NULL with a sentence in error. */
-static struct addrinfo *look_up(const char *name, int flags, char *error, size_t size)
-{
-	struct addrinfo hints = {.ai_flags = flags, .ai_socktype = SOCK_STREAM}, *found = NULL;
-	char text[ADDRESS_SIZE], *host, *port;
-	int result;
-
-	snprintf(text, sizeof(text), "%s", name);
-	if (!split_host(text, &host, &port)) {
-		snprintf(error, size, "listen is to be unix:/path, host:port or a port, not \"%s\"",
-		    name);
-		return NULL;
-	}
-	result = getaddrinfo(host, port, &hints, &found);
-	if (result == 0)
-		return found;
-	snprintf(
-	    error, size, "looking up the address %s to listen on: %s", name, gai_strerror(result));
-	return NULL;
-}
-
 static bool open_tcp(struct opening *opening, const char *name)
 {
-	struct addrinfo *found = look_up(name, AI_PASSIVE, opening->error, opening->size);
+	struct addrinfo *found = address_look_up(name, AI_PASSIVE, opening->error, opening->size);
 	bool good = found && listen_at_all(opening, found, name);
 
 	if (found)
 		freeaddrinfo(found);
 	return good;
-}
-
-/* The path of a unix socket's address; NULL: it is another. */
-static const char *unix_path(const char *address)
-{
-	size_t length = strlen(unix_prefix);
-
-	return strncmp(address, unix_prefix, length) == 0 ? address + length : NULL;
-}
-
-/* Takes the first address off the list; false where it has no room. */
-static bool next_address(const char **list, char address[ADDRESS_SIZE])
-{
-	const char *start = *list + strspn(*list, separators);
-	size_t length = strcspn(start, separators);
-
-	*list = start + length + strspn(start + length, separators);
-	errno = ENAMETOOLONG;
-	if (length >= ADDRESS_SIZE)
-		return false;
-	memcpy(address, start, length);
-	address[length] = '\0';
-	return true;
 }
 
 /* An empty list has an address too, and a wrong one. */
@@ -171,9 +103,9 @@ static bool open_addresses(struct opening *opening, const char *list)
 		char address[ADDRESS_SIZE] = "";
 		const char *path;
 
-		if (!next_address(&list, address))
+		if (!address_next(&list, address))
 			return refuse_address(opening, "listening on", opening->settings->listen);
-		path = unix_path(address);
+		path = address_path(address);
 		errno = EMFILE;
 		if (opening->listeners->count == LISTENERS_MAX)
 			return refuse_address(opening, "listening on", address);
@@ -220,48 +152,6 @@ bool listener_renew(struct listeners *next, const struct listeners *now,
 	if (!good)
 		listener_end_but(next, now);
 	return good;
-}
-
-static int connect_to(const struct sockaddr *address, socklen_t length)
-{
-	int descriptor = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), cause;
-
-	if (descriptor < 0 || connect(descriptor, address, length) == 0)
-		return descriptor;
-	cause = errno;
-	close(descriptor);
-	errno = cause;
-	return -1;
-}
-
-static int connect_to_path(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-	errno = ENAMETOOLONG;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -1;
-	strcpy(address.sun_path, path);
-	return connect_to((const struct sockaddr *)&address, sizeof(address));
-}
-
-int listener_connect(const struct settings *settings, char *error, size_t size)
-{
-	char address[ADDRESS_SIZE] = "";
-	const char *list = settings->listen, *path;
-	struct addrinfo *found = NULL;
-	int descriptor = -1;
-
-	next_address(&list, address);
-	path = unix_path(address);
-	if (!path && !(found = look_up(address, 0, error, size)))
-		return -1;
-	descriptor = path ? connect_to_path(path) : connect_to(found->ai_addr, found->ai_addrlen);
-	if (descriptor < 0)
-		snprintf(error, size, "connecting to %s: %s", address, strerror(errno));
-	if (found)
-		freeaddrinfo(found);
-	return descriptor;
 }
 
 /* Our own reader of two variables: libsystemd would bring five libraries more into every worker. */

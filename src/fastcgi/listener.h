@@ -41,12 +41,6 @@ bool listener_open(
 bool listener_renew(struct listeners *next, const struct listeners *now,
     const struct settings *settings, char *error, size_t size);
 
-/*
- * Connects to the first address that settings->listen names. Returns a descriptor, close-on-exec and blocking, which the
- * caller closes, or -1 with a sentence in error (size bytes).
- */
-int listener_connect(const struct settings *settings, char *error, size_t size);
-
 /* Does systemd hand over sockets (sd_listen_fds(3): LISTEN_PID is this process and LISTEN_FDS at least 1)? */
 bool listener_is_inherited(void);
 

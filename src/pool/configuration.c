@@ -4,6 +4,7 @@
 
 #include "authentik/environment.h"
 #include "event.h"
+#include "fastcgi/address.h"
 #include "fastcgi/allowed.h"
 #include "postgres/conninfo.h"
 
@@ -51,6 +52,7 @@ enum settings_action configuration_load(
 	if (action == SETTINGS_INVALID || action == SETTINGS_HELP || action == SETTINGS_VERSION)
 		return action;
 	return ask_authentik(settings, error) && judge_database(settings->database, error) &&
+		       address_judge(settings->listen, error, SETTINGS_ERROR_SIZE) &&
 		       allowed_load(&allowed, error, SETTINGS_ERROR_SIZE)
 		   ? action
 		   : SETTINGS_INVALID;

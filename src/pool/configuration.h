@@ -8,7 +8,7 @@
 /*
  * As settings_load. Where database or schema is not set, authentik's variables count
  * (authentik/environment.h), and a database that is set has to be a connection string of libpq's, whose
- * fault is told without any of its text. In every case settings_free is due.
+ * fault is told without any of its text; what listen names has to have the form of addresses. In every case settings_free is due.
  */
 enum settings_action configuration_load(
     struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE]);

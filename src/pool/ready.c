@@ -2,8 +2,8 @@
 /* Asks the workers over their own socket whether they are ready, for a probe's exec. */
 #include "pool/ready.h"
 
+#include "fastcgi/address.h"
 #include "fastcgi/client.h"
-#include "fastcgi/listener.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,14 +33,16 @@ static int ask(const struct settings *settings, int descriptor)
 
 int ready_ask(const struct settings *settings)
 {
-	char error[SETTINGS_ERROR_SIZE];
+	char error[SETTINGS_ERROR_SIZE], address[ADDRESS_SIZE];
+	const char *list = settings->listen;
 	int descriptor, code;
 
 	if (!*settings->listen) {
 		complain("--ready asks at the address that listen names, and it names none");
 		return 2;
 	}
-	descriptor = listener_connect(settings, error, sizeof(error));
+	address_next(&list, address); /* configuration_load has judged it */
+	descriptor = address_connect(address, error, sizeof(error));
 	if (descriptor < 0)
 		return complain(error);
 	code = ask(settings, descriptor);

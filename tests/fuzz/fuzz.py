@@ -22,7 +22,7 @@ PARSERS = ["base/option_file.c", "base/option_row.c", "base/option_words.c", "ba
            "postgres/conninfo.c", "settings.c"]
 LEAST = 90  # per cent
 NEEDED = PARSERS + ["base/buffer.c", "base/clock.c", "base/debounce.c", "base/log.c", "base/log_line.c", "base/metric.c", "base/nearest.c", "base/option.c",
-                    "event.c", "fastcgi/listener.c", "fastcgi/socket_file.c", "fastcgi/peer.c", "fastcgi/server.c", "http/json.c", "http/status.c"]
+                    "event.c", "fastcgi/address.c", "fastcgi/listener.c", "fastcgi/socket_file.c", "fastcgi/peer.c", "fastcgi/server.c", "http/json.c", "http/status.c"]
 FLAGS = ["-std=gnu11", "-D_GNU_SOURCE", "-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined",
          "-fno-sanitize-recover=all", "-fprofile-instr-generate", "-fcoverage-mapping", "-I", ROOT / "src",
          "-DPACKAGE_NAME=\"fuzz\"", "-DPACKAGE_VERSION=\"0\""]
