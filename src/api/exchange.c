@@ -429,7 +429,7 @@ bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct s
 {
 	*exchanges =
 	    (struct exchanges){.settings = settings, .loop = loop, .common = common, .slow = slow};
-	exchanges->router = (struct request_router){settings->base_path, routes_all};
+	exchanges->router = (struct router){settings->base_path, routes_all};
 	list_init(&exchanges->unused);
 	list_init(&exchanges->asking);
 	json_init(&exchanges->json);

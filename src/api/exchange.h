@@ -27,7 +27,7 @@ struct exchanges {
 	uv_loop_t *loop;
 	struct lane *common, *slow;
 	handler_reply *reply;
-	struct request_router router;
+	struct router router;
 	struct json json;
 	const struct vitals *vitals; /* NULL: what this process knows */
 	struct guess_table guesses;

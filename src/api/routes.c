@@ -4,7 +4,7 @@
 
 #include "api/operation/retrieve.h"
 
-const struct request_route routes_all[] = {
+const struct route routes_all[] = {
     {"GET, HEAD, OPTIONS", "/policies/event_matcher/<policy_uuid>/", &retrieve_event_matcher},
     {NULL, NULL, NULL},
 };

@@ -5,6 +5,6 @@
 
 #include "http/request.h"
 
-extern const struct request_route routes_all[]; /* ends with one without a pattern */
+extern const struct route routes_all[]; /* ends with one without a pattern */
 
 #endif

@@ -5,31 +5,14 @@
 
 #include "base/parameter.h"
 #include "base/slice.h"
+#include "http/route.h"
 #include "http/status.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <uuid/uuid.h>
 
-enum { REQUEST_PATH_MAX = 8192, REQUEST_KEY_MAX = 8192, REQUEST_ID_MAX = 64 };
-
-struct operation;
-
-/* What is served where. The object's id is a UUID. */
-struct request_route {
-	const char *methods; /* as Allow lists them (RFC 9110, section 10.2.1) */
-	const char *pattern; /* below the API's root: segments, one of them <the id's name> */
-	const struct operation *operation; /* whoever made the table knows what that is */
-};
-
-/*
- * The API's root, without a slash at its end, and its routes, which end with one without a
- * pattern.
- */
-struct request_router {
-	const char *base_path;
-	const struct request_route *routes;
-};
+enum { REQUEST_KEY_MAX = 8192, REQUEST_ID_MAX = 64 };
 
 /*
  * What is asked. With status STATUS_OK, operation, key and object are what to do, for whom, and
@@ -52,6 +35,6 @@ struct request {
  * other than PARAMETERS_GOOD is malformed. The request's slices live as long as the parameters.
  */
 void request_parse(struct request *request, enum parameters_status parameters_status,
-    const struct parameter *parameters, size_t count, const struct request_router *router);
+    const struct parameter *parameters, size_t count, const struct router *router);
 
 #endif

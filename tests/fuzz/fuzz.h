@@ -67,10 +67,10 @@ static inline struct parameter fuzz_parameter(struct slice name, struct slice va
 static inline struct request fuzz_request(
     enum parameters_status status, const struct parameter *pairs, size_t count)
 {
-	static const struct request_route routes[] = {
+	static const struct route routes[] = {
 	    {"GET, HEAD, OPTIONS", "/policies/event_matcher/<policy_uuid>/", NULL},
 	    {NULL, NULL, NULL}};
-	static const struct request_router router = {"/api/v3", routes};
+	static const struct router router = {"/api/v3", routes};
 	struct request request;
 
 	request_parse(&request, status, pairs, count, &router);

@@ -8,7 +8,7 @@
 
 #define URI "/api/v3/policies/event_matcher/11111111-1111-4111-8111-111111111111/"
 
-static const struct request_router router = {"/api/v3", routes_all}, root = {"", routes_all};
+static const struct router router = {"/api/v3", routes_all}, root = {"", routes_all};
 
 static struct parameter pair(const char *name, const char *value)
 {
