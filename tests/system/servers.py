@@ -285,11 +285,7 @@ class Nginx(Process):
 
     @staticmethod
     def use_site(directory, site, authentik):
-        """Another site's frame around the fragments, which stay unchanged."""
-        conf = (directory / "nginx.conf").read_text()
-        conf = conf.replace("include upstream.conf;", "include upstream.conf;\n include %s.http.conf;\n"
-                            "upstream authentik { server unix:%s; }" % (site, authentik))
-        (directory / "nginx.conf").write_text(conf.replace("include standalone.conf;", "include %s.conf;" % site))
+        """What a class made from this one changes in the files."""
 
 
 class HAProxy(Process):
