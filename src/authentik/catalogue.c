@@ -28,6 +28,7 @@ static const struct statement *const statements[] = {
  */
 struct layout {
 	const char *name, *releases;
+	enum metric metric;
 	struct template_variable variables[4];
 	const char *common[8];
 	bool names_scheme, charset;  /* as in struct facts */
@@ -48,14 +49,15 @@ struct layout {
 	}
 
 static const struct layout layouts[] = {
-    {"tree", "layout tree: authentik 2024.8 to 2025.10", VARIABLES("authentik_core_user_ak_groups"),
-	COMMON(statement_rights_tree), true, true, true},
-    {"roles_ak_groups", "layout roles_ak_groups: authentik 2025.12",
+    {"tree", "layout tree: authentik 2024.8 to 2025.10", METRIC_LAYOUT_TREE,
+	VARIABLES("authentik_core_user_ak_groups"), COMMON(statement_rights_tree), true, true,
+	true},
+    {"roles_ak_groups", "layout roles_ak_groups: authentik 2025.12", METRIC_LAYOUT_ROLES_AK_GROUPS,
 	VARIABLES("authentik_core_user_ak_groups"), COMMON(statement_rights_roles), false, true,
 	false},
     {"roles_user_groups", "layout roles_user_groups: authentik 2026.2 and later",
-	VARIABLES("authentik_core_user_groups"), COMMON(statement_rights_roles), false, false,
-	false},
+	METRIC_LAYOUT_ROLES_USER_GROUPS, VARIABLES("authentik_core_user_groups"),
+	COMMON(statement_rights_roles), false, false, false},
 };
 
 static const struct facts *facts_of(const void *facts)
@@ -97,6 +99,11 @@ static const struct template_variable *variables(const void *facts)
 static const char *describe(const void *facts)
 {
 	return layout_of(facts)->releases;
+}
+
+static enum metric layout_metric(const void *facts)
+{
+	return layout_of(facts)->metric;
 }
 
 static const char *const *common_statements(const void *facts)
@@ -171,13 +178,16 @@ const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .requirements = statement_requirements,
     .facts = statement_facts,
     .in_flight = 2,
-    .metric = METRIC_SESSIONS_COMMON,
+    .ready = METRIC_READY_COMMON,
+    .opening = METRIC_OPENING_COMMON,
+    .down = METRIC_DOWN_COMMON,
     .most_delay = 420, /* with the eager ones before, no more than thirty in ten seconds */
     .read_facts = read_facts,
     .settings = common_settings,
     .statements = common_statements,
     .variables = variables,
     .describe = describe,
+    .layout = layout_metric,
     .warning = common_warning,
     .stale = shape_changed};
 
@@ -192,13 +202,16 @@ const struct session_kind catalogue_slow = {.name = "PostgreSQL connection for a
     .requirements = statement_requirements,
     .facts = statement_facts,
     .in_flight = 1,
-    .metric = METRIC_SESSIONS_TOKENS,
+    .ready = METRIC_READY_TOKENS,
+    .opening = METRIC_OPENING_TOKENS,
+    .down = METRIC_DOWN_TOKENS,
     .most_delay = 3200,
     .read_facts = read_facts,
     .settings = slow_settings,
     .statements = slow_statements,
     .variables = variables,
     .describe = describe,
+    .layout = layout_metric,
     .warning = slow_warning,
     .rests = has_no_index,
     .stale = slow_changed};

@@ -7,26 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { COUNTER, GAUGE, BUCKET, TIME_SUM, SIZE_SUM };
+enum kind { COUNTER, GAUGE, FLAG, BUCKET, TIME_SUM, SIZE_SUM };
 
 enum { TIME_BOUNDS = 14, SIZE_BOUNDS = 7, OCTAVES = 22 };
 
-#define METRIC(name, kind, family, labels, help) {kind, family, labels, help},
+enum { ABOUT_ALL = -1 };
+
+#define METRIC(name, kind, family, labels, help) {kind, family, labels, help, ABOUT_ALL},
+#define METRIC_AT(place, name, kind, family, labels, help) {kind, family, labels, help, place},
 
 static const struct row {
 	enum kind kind;
 	const char *family, *labels, *help;
+	int host; /* its place in metric_hosts, or ABOUT_ALL */
 } rows[] = {
 #include "base/metrics.def"
 };
 
 static const char *const types[] = {
-    [COUNTER] = "counter", [GAUGE] = "gauge", [BUCKET] = "histogram"};
-static const char *const suffixes[] = {
-    [COUNTER] = "", [GAUGE] = "", [BUCKET] = "_bucket", [TIME_SUM] = "_sum", [SIZE_SUM] = "_sum"};
+    [COUNTER] = "counter", [GAUGE] = "gauge", [FLAG] = "gauge", [BUCKET] = "histogram"};
+static const char *const suffixes[] = {[COUNTER] = "",
+    [GAUGE] = "",
+    [FLAG] = "",
+    [BUCKET] = "_bucket",
+    [TIME_SUM] = "_sum",
+    [SIZE_SUM] = "_sum"};
 
 static struct metric_counts own;
 struct metric_counts *metric_here = &own;
+static struct metric_hosts own_hosts;
+struct metric_hosts *metric_hosts = &own_hosts;
 
 /* The bits that a number takes. */
 static unsigned bits(uint64_t number)
@@ -69,10 +79,39 @@ int64_t metric_read(const struct metric_counts *counts, enum metric metric)
 	return (int64_t)atomic_load_explicit(&counts->values[metric], memory_order_relaxed);
 }
 
+int64_t metric_read_hosts(const struct metric_counts *counts, enum metric first)
+{
+	int64_t all = 0;
+
+	for (unsigned i = 0; i <= METRIC_HOSTS; i++)
+		all += metric_read(counts, first + i);
+	return all;
+}
+
+unsigned metric_host_find(const char *name)
+{
+	unsigned count = atomic_load(&metric_hosts->count), place = 0;
+
+	while (place < count && strncmp(metric_hosts->names[place], name, METRIC_HOST_MAX - 1) != 0)
+		place++;
+	return place < count ? place : METRIC_HOSTS;
+}
+
+/* The name is there before the count says so. */
+void metric_host_add(const char *name)
+{
+	unsigned count = atomic_load(&metric_hosts->count);
+
+	if (metric_host_find(name) < METRIC_HOSTS || count == METRIC_HOSTS)
+		return;
+	snprintf(metric_hosts->names[count], METRIC_HOST_MAX, "%s", name);
+	atomic_store(&metric_hosts->count, count + 1);
+}
+
 void metric_close(struct metric_counts *counts)
 {
 	for (size_t i = 0; i < METRIC_COUNT_OF_ALL; i++)
-		if (rows[i].kind == GAUGE)
+		if (rows[i].kind == GAUGE || rows[i].kind == FLAG)
 			atomic_store_explicit(&counts->values[i], 0, memory_order_relaxed);
 }
 
@@ -99,21 +138,54 @@ static void write_head(struct buffer *text, const struct row *row)
 	buffer_append_text(text, line);
 }
 
+/* Is the row about nobody? */
+static bool is_vacant(const struct row *row, uint64_t value)
+{
+	return row->host != ABOUT_ALL && !value && (unsigned)row->host >= metric_hosts->count;
+}
+
+/* As the text format wants a label's value. */
+static void write_host(struct buffer *text, unsigned place)
+{
+	const char *name = place < metric_hosts->count ? metric_hosts->names[place] : "others";
+
+	buffer_append_text(text, "host=\"");
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			buffer_append_text(text, "\\");
+		buffer_append(text, *name == '\n' ? " " : name, 1);
+	}
+	buffer_append_text(text, "\"");
+}
+
+static void write_labels(struct buffer *text, const struct row *row)
+{
+	if (!*row->labels)
+		return;
+	buffer_append_text(text, "{");
+	if (row->host != ABOUT_ALL) {
+		write_host(text, (unsigned)row->host);
+		buffer_append_text(text, ",");
+	}
+	buffer_append_text(text, row->labels);
+	buffer_append_text(text, "}");
+}
+
 /* A gauge may be below zero for a moment, where one process has counted and another not yet. */
 static void write_value(struct buffer *text, const struct row *row, uint64_t value)
 {
-	const char *open = *row->labels ? "{" : "", *close = *row->labels ? "}" : "";
-	char line[300];
-	int length = snprintf(line, sizeof(line), "%s%s%s%s%s ", row->family, suffixes[row->kind],
-	    open, row->labels, close);
+	char number[40];
 
 	if (row->kind == TIME_SUM)
-		snprintf(
-		    line + length, sizeof(line) - (size_t)length, "%.6f\n", (double)value / 1e6);
+		snprintf(number, sizeof(number), " %.6f\n", (double)value / 1e6);
+	else if (row->kind == FLAG)
+		snprintf(number, sizeof(number), " %d\n", (int64_t)value > 0);
 	else
-		snprintf(
-		    line + length, sizeof(line) - (size_t)length, "%" PRId64 "\n", (int64_t)value);
-	buffer_append_text(text, line);
+		snprintf(number, sizeof(number), " %" PRId64 "\n", (int64_t)value);
+	buffer_append_text(text, row->family);
+	buffer_append_text(text, suffixes[row->kind]);
+	write_labels(text, row);
+	buffer_append_text(text, number);
 }
 
 /* How many a histogram has counted is what its buckets have. */
@@ -138,7 +210,8 @@ void metric_write(struct buffer *text, const struct metric_counts *const *counts
 			below = 0;
 		}
 		below += value;
-		write_value(text, &rows[i], kind == BUCKET ? below : value);
+		if (!is_vacant(&rows[i], value))
+			write_value(text, &rows[i], kind == BUCKET ? below : value);
 		if (kind == TIME_SUM || kind == SIZE_SUM)
 			write_count(text, &rows[i], below - value);
 	}

@@ -21,6 +21,23 @@ struct metric_counts {
 	_Alignas(64) _Atomic uint64_t values[METRIC_COUNT_OF_ALL];
 };
 
+enum { METRIC_HOSTS = 8, METRIC_HOST_MAX = 128 };
+
+/* The servers that rows of HOSTS are about; names[0 .. count) do not change any more. One process adds to it. */
+struct metric_hosts {
+	_Atomic unsigned count;
+	char names[METRIC_HOSTS][METRIC_HOST_MAX];
+};
+
+/* Where this process finds them; at first in memory of its own. As metric_here. */
+extern struct metric_hosts *metric_hosts;
+
+/* Adds a server by the name that its rows have as their label, unless it is there; a ninth one is among the others. */
+void metric_host_add(const char *name);
+
+/* The place of a server, to be added to the first of its rows of HOSTS; METRIC_HOSTS for the others. */
+unsigned metric_host_find(const char *name);
+
 /* Where this process counts; at first in memory of its own. Not for concurrent use with the others. */
 extern struct metric_counts *metric_here;
 
@@ -39,6 +56,9 @@ void metric_add_shared(enum metric metric, uint64_t number);
 
 /* What it has counted so far; of a gauge, what is. */
 int64_t metric_read(const struct metric_counts *counts, enum metric metric);
+
+/* The same, over all servers that the rows of HOSTS from first on are about. */
+int64_t metric_read_hosts(const struct metric_counts *counts, enum metric first);
 
 /* The process that counted has ended: its gauges are 0. */
 void metric_close(struct metric_counts *counts);

@@ -45,7 +45,7 @@ void scoreboard_leave(struct scoreboard_slot *slot)
 bool scoreboard_has_session(const struct scoreboard *board)
 {
 	for (size_t i = 0; i < SCOREBOARD_SLOTS; i++)
-		if (metric_read(&board->slots[i].counts, METRIC_SESSIONS_COMMON) > 0)
+		if (metric_read_hosts(&board->slots[i].counts, METRIC_READY_COMMON) > 0)
 			return true;
 	return false;
 }

@@ -32,6 +32,7 @@ struct scoreboard {
 	_Atomic uint32_t generation; /* counts the crews that have served; the first is 1 */
 	atomic_bool reload_failed;   /* the last reload did, and the pool goes on as it was */
 	struct metric_counts counts; /* what the supervisor has counted */
+	struct metric_hosts hosts;   /* the supervisor's, too */
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS];
 };
 

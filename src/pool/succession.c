@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "event.h"
 #include "pool/configuration.h"
+#include "postgres/connect.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -69,6 +70,7 @@ static void begin(struct succession *pool)
 	const struct listeners *listeners =
 	    pool->next_listeners.count ? &pool->next_listeners : pool->listeners;
 
+	connect_name_hosts(settings);
 	pool->next_since = clock_ms();
 	pool->next = crew_new(&pool->site, settings, listeners);
 	if (pool->next)
@@ -229,6 +231,8 @@ bool succession_start(struct succession *pool, struct settings *settings,
 	    pool->serving); /* there is no other whose place it takes: what fails is tried again */
 	atomic_store(&pool->site.board->generation, 1);
 	metric_here = &pool->site.board->counts;
+	metric_hosts = &pool->site.board->hosts;
+	connect_name_hosts(settings);
 	return true;
 }
 

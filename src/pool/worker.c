@@ -9,6 +9,7 @@
 #include "pool/loop.h"
 #include "pool/sandbox.h"
 #include "pool/spawner.h"
+#include "postgres/connect.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -135,7 +136,7 @@ static bool is_ready(const void *context)
 	if (worker->draining)
 		return false;
 	return worker->board ? scoreboard_has_session(worker->board)
-			     : metric_read(metric_here, METRIC_SESSIONS_COMMON) > 0;
+			     : metric_read_hosts(metric_here, METRIC_READY_COMMON) > 0;
 }
 
 static void write_metrics(const void *context, struct buffer *text)
@@ -186,6 +187,8 @@ int worker_run(const struct settings *settings, const struct listeners *listener
 	bool connecting;
 
 	raise_descriptor_limit();
+	if (!board)
+		connect_name_hosts(settings);
 	if (!worker || !loop_init(&worker->loop)) {
 		log_event(&event_memory_short, "starting a worker: no memory");
 		free(worker);

@@ -3,6 +3,7 @@
 #include "postgres/connect.h"
 
 #include "base/clock.h"
+#include "base/metric.h"
 #include "event.h"
 
 #include <assert.h>
@@ -149,6 +150,23 @@ static void blame(struct attempt *attempt, const struct host *host, PGconn *pg, 
 		attempt->fault[--length] = '\0';
 }
 
+unsigned connect_place_of(const struct host *host)
+{
+	char label[HOST_LABEL_MAX];
+
+	hosts_label(host, label);
+	return metric_host_find(label);
+}
+
+static void count_failure(const struct host *host, bool silent)
+{
+	static const struct host unknown;
+
+	metric_add_shared((silent ? METRIC_CONNECTS_TIMEOUT : METRIC_CONNECTS_FAILED) +
+			      connect_place_of(host ? host : &unknown),
+	    1);
+}
+
 static PGconn *try_host(struct attempt *attempt, const struct host *host, long limit)
 {
 	PGconn *pg = begin(attempt, host);
@@ -157,6 +175,7 @@ static PGconn *try_host(struct attempt *attempt, const struct host *host, long l
 	if (ended && PQstatus(pg) == CONNECTION_OK)
 		return pg;
 	blame(attempt, host, pg, pg && !ended);
+	count_failure(host, pg && !ended);
 	if (host && pg && !ended)
 		hosts_note_bad(attempt->memory, host, clock_ms() + BAD_FOR_MS);
 	PQfinish(pg);
@@ -213,13 +232,18 @@ static PGconn *try_twice(struct attempt *attempt, struct host *chosen)
 	return try_all(attempt, chosen);
 }
 
+static bool read_hosts(struct attempt *attempt)
+{
+	return hosts_read(&attempt->hosts, given(attempt, "host"), given(attempt, "hostaddr"),
+	    given(attempt, "port"));
+}
+
 static bool list_hosts(struct attempt *attempt)
 {
 	const char *balance = given(attempt, "load_balance_hosts");
 	struct hosts *hosts = &attempt->hosts;
 
-	if (!hosts_read(
-		hosts, given(attempt, "host"), given(attempt, "hostaddr"), given(attempt, "port")))
+	if (!read_hosts(attempt))
 		return false;
 	hosts_resolve(hosts);
 	if (balance && strcmp(balance, "random") == 0)
@@ -283,4 +307,18 @@ PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *
 	PQconninfoFree(attempt.given);
 	explicit_bzero(attempt.password, sizeof(attempt.password));
 	return pg;
+}
+
+void connect_name_hosts(const struct settings *settings)
+{
+	struct attempt attempt = {.settings = settings, .given = read_given(settings)};
+	char label[HOST_LABEL_MAX];
+
+	if (!read_hosts(&attempt))
+		attempt.hosts = (struct hosts){.count = 1};
+	for (unsigned i = 0; i < attempt.hosts.count; i++) {
+		hosts_label(&attempt.hosts.list[i], label);
+		metric_host_add(label);
+	}
+	PQconninfoFree(attempt.given);
 }

@@ -19,4 +19,13 @@
 PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *memory,
     struct host *host, char *fault, size_t size);
 
+/*
+ * Adds the servers that the settings name to those that metrics are about. Asks nobody; harmless without
+ * memory, or where they are left to libpq.
+ */
+void connect_name_hosts(const struct settings *settings);
+
+/* The place of a server in those. */
+unsigned connect_place_of(const struct host *host);
+
 #endif

@@ -43,11 +43,42 @@ static void connection_check(const struct connection *connection)
 	(void)ready;
 }
 
+/* The server says so of itself since PostgreSQL 14, and tells a session that it is promoted; a pooler may keep it to itself. */
+static enum metric role_of(PGconn *pg)
+{
+	const char *standby = PQparameterStatus(pg, "in_hot_standby");
+
+	if (!standby)
+		return METRIC_UP_UNKNOWN;
+	return strcmp(standby, "on") == 0 ? METRIC_UP_STANDBY : METRIC_UP_PRIMARY;
+}
+
+static void count_ready(const struct connection *connection, uint64_t change)
+{
+	unsigned host = connection->session.host;
+
+	metric_add(connection->kind->ready + host, change);
+	metric_add(connection->role + host, change);
+	metric_add(connection->layout, change);
+}
+
+static void count(const struct connection *connection, uint64_t change)
+{
+	if (connection->state == CONNECTION_READY)
+		count_ready(connection, change);
+	else if (connection->state == CONNECTION_OPENING)
+		metric_add(connection->kind->opening, change);
+	else if (connection->state == CONNECTION_DOWN)
+		metric_add(connection->kind->down, change);
+}
+
 /* The only place that changes the state. */
 static void set_state(struct connection *connection, enum connection_state state)
 {
 	assert(connection->state != CONNECTION_STOPPED);
+	count(connection, (uint64_t)-1);
 	connection->state = state;
+	count(connection, 1);
 }
 
 /*
@@ -112,8 +143,8 @@ static void become_ready(struct connection *connection, struct session *session)
 		return;
 	}
 	connection->session = *session;
-	metric_add(connection->kind->metric, 1);
-	metric_add(METRIC_CONNECTS_GOOD, 1);
+	connection->role = role_of(session->pg);
+	connection->layout = connection->kind->layout(session->facts);
 	set_state(connection, CONNECTION_READY);
 	connection->served = false;
 	connection->changed = uv_now(connection->loop);
@@ -169,7 +200,6 @@ static void take_session(struct connection *connection, struct session *session)
 			connection->delay = 0;
 		connection->session.hosts = session->hosts;
 		connection->session.shared = session->shared;
-		metric_add(METRIC_CONNECTS_FAILED, 1);
 		note_fault(connection, session->fault);
 		try_later(connection);
 	}
@@ -306,7 +336,6 @@ static void on_poll_closed(uv_handle_t *handle)
  */
 static void finish(struct connection *connection)
 {
-	metric_add(connection->kind->metric, (uint64_t)-1);
 	uv_close((uv_handle_t *)connection->poll, on_poll_closed);
 	connection->poll = NULL;
 	session_close(&connection->session);
@@ -319,7 +348,7 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 	if (connection->state != CONNECTION_READY)
 		return;
 	log_event(&event_session_lost, "the %s is lost: %s", connection->kind->name, reason);
-	metric_add(METRIC_DATABASE_LOST, 1);
+	metric_add(METRIC_LOST_BROKEN + loss, 1);
 	finish(connection);
 	connection->session.resumable &= loss != CONNECTION_STALE;
 	connection->session.shared |= loss == CONNECTION_SHARED;
@@ -363,6 +392,20 @@ void connection_read(struct connection *connection)
 {
 	if (connection->state == CONNECTION_READY)
 		consume(connection);
+}
+
+void connection_recount(struct connection *connection)
+{
+	enum metric role = role_of(connection->session.pg);
+	enum metric layout = connection->kind->layout(connection->session.facts);
+
+	assert(connection->state == CONNECTION_READY);
+	if (role == connection->role && layout == connection->layout)
+		return;
+	count_ready(connection, (uint64_t)-1);
+	connection->role = role;
+	connection->layout = layout;
+	count_ready(connection, 1);
 }
 
 void connection_hurry(struct connection *connection)

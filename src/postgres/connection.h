@@ -49,6 +49,7 @@ struct connection {
 	void *owner;
 	const struct session_kind *kind;
 	enum connection_state state;
+	enum metric role, layout; /* that count the session while CONNECTION_READY */
 	struct session session;
 	struct connection_opening *opening; /* while CONNECTION_OPENING */
 	uv_poll_t *poll;                    /* while CONNECTION_READY */
@@ -106,6 +107,9 @@ void connection_rest(struct connection *connection);
 
 /* Reads what has come, as if it were an event of the loop: for who is about to judge that nothing has. */
 void connection_read(struct connection *connection);
+
+/* The facts of a ready connection have been read anew: it is counted by what they say now. */
+void connection_recount(struct connection *connection);
 
 /* Makes a next try that is still to come now: a sign was seen that the server is back. */
 void connection_hurry(struct connection *connection);

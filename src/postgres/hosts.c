@@ -106,6 +106,13 @@ void hosts_resolve(struct hosts *hosts)
 	*hosts = resolved;
 }
 
+void hosts_label(const struct host *host, char label[HOST_LABEL_MAX])
+{
+	const char *name = *host->name ? host->name : *host->address ? host->address : "default";
+
+	snprintf(label, HOST_LABEL_MAX, "%s%s%s", name, *host->port ? ":" : "", host->port);
+}
+
 void hosts_rotate(struct hosts *hosts, unsigned place)
 {
 	struct hosts rotated = {.count = 0};

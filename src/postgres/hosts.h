@@ -47,6 +47,11 @@ bool hosts_read(struct hosts *hosts, const char *names, const char *addresses, c
  */
 void hosts_resolve(struct hosts *hosts);
 
+enum { HOST_LABEL_MAX = HOST_NAME_MAX_BYTES + HOST_PORT_MAX + 2 };
+
+/* What metrics call a server, by its name or else its address, and its port; "default" is libpq's own. */
+void hosts_label(const struct host *host, char label[HOST_LABEL_MAX]);
+
 /* Starts at the place by rotating the list: who spreads its workers over the servers wants that. */
 void hosts_rotate(struct hosts *hosts, unsigned place);
 

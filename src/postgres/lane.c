@@ -214,6 +214,7 @@ static void on_facts_answered(struct question *question, const struct answer *an
 		return;
 	memcpy(before, facts, sizeof(before));
 	kind->read_facts(facts, rows);
+	connection_recount(&lane->connection);
 	lane->stale = kind->stale ? kind->stale(before, facts) : NULL;
 }
 
@@ -433,8 +434,10 @@ static void on_facts(uv_timer_t *timer)
 {
 	struct lane *lane = timer->data;
 
-	if (lane->facts_question.state == QUESTION_IDLE && is_ready(lane))
+	if (lane->facts_question.state == QUESTION_IDLE && is_ready(lane)) {
+		metric_add_shared(METRIC_FACTS_ASKED, 1);
 		lane_ask(lane, &lane->facts_question);
+	}
 	lane_check(lane);
 }
 

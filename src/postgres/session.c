@@ -252,6 +252,12 @@ static bool resume(struct setup *setup)
 	       take_statements(setup, texts) && flight_land(flight, preparing);
 }
 
+static bool open_as(struct setup *setup, bool resumable)
+{
+	metric_add_shared(resumable ? METRIC_FACTS_KNOWN : METRIC_FACTS_ASKED, 1);
+	return resumable ? resume(setup) : look_around(setup) && prepare(setup);
+}
+
 static bool set_up(struct setup *setup)
 {
 	PGconn *pg = setup->session->pg;
@@ -262,8 +268,7 @@ static bool set_up(struct setup *setup)
 	if (!PQenterPipelineMode(pg))
 		return flight_refuse(&setup->flight, setting_up);
 	setup->pooled = setup->session->shared;
-	if (setup->session->resumable && !setup->pooled ? !resume(setup)
-							: !look_around(setup) || !prepare(setup))
+	if (!open_as(setup, setup->session->resumable && !setup->pooled))
 		return false;
 	if (setup->pooled && !keep_texts(setup))
 		return false;
@@ -290,10 +295,14 @@ static bool attempt(struct setup *setup)
 
 	session->pg = connect_to_server(
 	    setup->settings, &session->hosts, &setup->host, session->fault, sizeof(session->fault));
+	session->host = connect_place_of(&setup->host);
 	if (session->pg && set_up(setup)) {
 		hosts_note_good(&session->hosts, &setup->host);
+		metric_add_shared(METRIC_CONNECTS_GOOD + session->host, 1);
 		return true;
 	}
+	if (session->pg)
+		metric_add_shared(METRIC_CONNECTS_UNFIT + session->host, 1);
 	session->cut = session->pg && PQstatus(session->pg) == CONNECTION_BAD;
 	if (session->pg)
 		note_failure(setup);

@@ -27,12 +27,12 @@ struct session_kind {
 	const char *name;                   /* for the log */
 	const struct statement *const *set; /* what may be asked */
 	const char *set_up;                 /* how the session, or one transaction, is set up */
-	const char *alone;        /* fails where the session is not the connection's own */
-	const char *requirements; /* what is missing, a sentence a row */
-	const char *facts;        /* prepares the set's first statement */
-	unsigned in_flight;       /* batches at once */
-	uint64_t most_delay;      /* milliseconds between two tries to connect */
-	enum metric metric;       /* that counts the sessions that are ready */
+	const char *alone;                /* fails where the session is not the connection's own */
+	const char *requirements;         /* what is missing, a sentence a row */
+	const char *facts;                /* prepares the set's first statement */
+	unsigned in_flight;               /* batches at once */
+	uint64_t most_delay;              /* milliseconds between two tries to connect */
+	enum metric ready, opening, down; /* that count its sessions by state, ready by server */
 	void (*read_facts)(void *facts, const PGresult *rows);
 	const char *(*settings)(
 	    const void *facts); /* how it is set up besides, for its statements */
@@ -44,6 +44,7 @@ struct session_kind {
 	const char *const *(*statements)(const void *facts);
 	const struct template_variable *(*variables)(const void *facts);
 	const char *(*describe)(const void *facts); /* what they say, for the log */
+	enum metric (*layout)(const void *facts);   /* the same, for the metrics */
 	const char *(*warning)(const void *facts);  /* what an operator should know, or NULL */
 	bool (*rests)(const void *facts);           /* after a batch, as long as that took */
 	const char *(*stale)(
@@ -64,6 +65,7 @@ struct session {
 	bool
 	    shared; /* a sign was seen that there is such a pooler, which the next look may not show */
 	struct hosts_memory hosts; /* which servers were good */
+	unsigned host;             /* where pg leads, or led: its place in metric_hosts */
 	bool resumable; /* facts are those of a session that was open: likely the next one's, too */
 	bool cut;       /* it was lost while it was set up, and the server had let it in */
 	_Alignas(max_align_t) unsigned char facts[SESSION_FACTS_MAX];

@@ -23,10 +23,14 @@ def ask(workers, path, **options):
 
 
 def metrics(workers):
-    """Every value by its name with its labels."""
+    """Every value by its name with its labels, but for the server that it is about."""
     reply = ask(workers, "/-/metrics/")
     assert reply.status == 200
-    return {name: float(value) for name, value in re.findall(rb"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", reply.body, re.M)}
+    values = {}
+    for name, value in re.findall(rb"^([a-z_]+(?:\{[^}]*\})?) (\S+)$", reply.body, re.M):
+        name = re.sub(rb'host="[^"]*",', b"", name)
+        values[name] = values.get(name, 0) + float(value)
+    return values
 
 
 def of(workers, name):
@@ -102,11 +106,12 @@ def test_a_reload_is_a_generation_and_one_that_fails_is_told(start_workers, alon
 
 def test_sessions_with_the_database_are_counted_by_what_they_are_for(start_workers, alone):
     workers = start_workers(alone, workers=2)
-    assert of(workers, 'event_matcher_database_sessions{kind="common"}') == 2
-    lost = of(workers, "event_matcher_database_lost_total")
+    ready = 'event_matcher_database_sessions{kind="common",state="ready"}'
+    assert of(workers, ready) == 2
+    lost = of(workers, 'event_matcher_database_lost_total{reason="broken"}')
     alone.run("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'event-matcher%' and datname = current_database()")
-    servers.wait_until(lambda: of(workers, "event_matcher_database_lost_total") > lost, "the loss")
-    servers.wait_until(lambda: of(workers, 'event_matcher_database_sessions{kind="common"}') == 2, "the sessions")
+    servers.wait_until(lambda: of(workers, 'event_matcher_database_lost_total{reason="broken"}') > lost, "the loss")
+    servers.wait_until(lambda: of(workers, ready) == 2, "the sessions")
 
 
 def test_without_a_database_it_is_alive_and_not_ready_and_counts_why(start_workers, directory):
@@ -115,7 +120,7 @@ def test_without_a_database_it_is_alive_and_not_ready_and_counts_why(start_worke
     servers.wait_until(lambda: of(workers, 'event_matcher_database_connects_total{result="failed"}') > 0, "a try")
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
     assert of(workers, 'event_matcher_shed_total{reason="no_database"}') >= 1
-    assert of(workers, 'event_matcher_database_sessions{kind="common"}') == 0
+    assert of(workers, 'event_matcher_database_sessions{kind="common",state="ready"}') == 0
 
 
 def test_with_a_database_it_is_ready_until_it_drains(start_workers, alone):

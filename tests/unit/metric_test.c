@@ -8,9 +8,12 @@ static struct metric_counts one, two;
 static const struct metric_counts *const both[] = {&one, &two};
 static struct buffer text;
 
+static struct metric_hosts hosts;
+
 static void start(void)
 {
 	metric_here = &one;
+	metric_hosts = &hosts;
 }
 
 static void forget(void)
@@ -109,4 +112,51 @@ Test(metric, each_size_is_in_the_bucket_of_the_next_power_of_two)
 	expect("event_matcher_batch_questions_bucket{le=\"+Inf\"} 66\n");
 	expect("event_matcher_batch_questions_sum 2145\n");
 	expect("event_matcher_batch_questions_count 66\n");
+}
+
+Test(metric, what_is_about_a_server_names_it_in_the_letters_that_a_label_may_have)
+{
+	metric_host_add("one:5432");
+	metric_host_add("t\"w\\o");
+	metric_host_add("one:5432");
+	cr_assert_eq(hosts.count, 2);
+	metric_add(METRIC_CONNECTS_GOOD + metric_host_find("t\"w\\o"), 3);
+	expect("event_matcher_database_connects_total{host=\"one:5432\",result=\"good\"} 0\n");
+	expect("event_matcher_database_connects_total{host=\"t\\\"w\\\\o\",result=\"good\"} 3\n");
+	cr_assert_null(strstr(written(), "others"));
+}
+
+Test(metric, a_server_for_which_no_place_is_left_is_among_the_others)
+{
+	for (char name[] = "a"; *name <= 'a' + METRIC_HOSTS; (*name)++)
+		metric_host_add(name);
+	cr_assert_eq(hosts.count, METRIC_HOSTS);
+	cr_assert_eq(metric_host_find("h"), METRIC_HOSTS - 1);
+	cr_assert_eq(metric_host_find("i"), METRIC_HOSTS);
+	metric_add(METRIC_READY_COMMON + metric_host_find("i"), 2);
+	metric_add(METRIC_READY_COMMON, 1);
+	cr_assert_eq(metric_read_hosts(&one, METRIC_READY_COMMON), 3);
+	expect(
+	    "event_matcher_database_sessions{host=\"others\",kind=\"common\",state=\"ready\"} 2\n");
+}
+
+Test(metric, a_name_that_is_too_long_is_found_all_the_same)
+{
+	char name[300];
+
+	memset(name, 'x', sizeof(name));
+	name[sizeof(name) - 1] = '\0';
+	metric_host_add(name);
+	metric_host_add(name);
+	cr_assert_eq(hosts.count, 1);
+	cr_assert_eq(metric_host_find(name), 0);
+}
+
+Test(metric, a_flag_is_1_however_many_have_it)
+{
+	metric_add(METRIC_LAYOUT_TREE, 3);
+	metric_here = &two;
+	metric_add(METRIC_LAYOUT_TREE, 1);
+	expect("event_matcher_database_layout{layout=\"tree\"} 1\n");
+	expect("event_matcher_database_layout{layout=\"roles_ak_groups\"} 0\n");
 }
