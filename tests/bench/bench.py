@@ -320,7 +320,7 @@ def parse_options():
     parser.add_argument("--long", action="store_true", help="more rounds, and every family: half an hour instead of two minutes")
     parser.add_argument("--family", choices=["targets", "shares", *FAMILIES], action="append", help="only this; may be repeated")
     parser.add_argument("--rounds", type=int, help="instead of 4, or 15 with --long")
-    parser.add_argument("--docs", action="store_true", help="fill the tables and plots into docs/ and the README; with --long")
+    parser.add_argument("--docs", action="store_true", help="fill the tables and plots into docs/; with --long")
     parser.add_argument("--against", type=pathlib.Path, help="benchmark.json of another run: say which intervals do not overlap")
     options = parser.parse_args()
     missing = [name for name in ("wrk", "gnuplot", "nginx", "pgbench") if not shutil.which(name)]
@@ -365,7 +365,6 @@ def main():
     (options.build / "benchmark.json").write_text(json.dumps(figures, indent=1))
     if options.docs:
         report.fill(report.ROOT / "docs" / "performance.md", text)
-        report.fill(report.ROOT / "README.md", report.table(rows_of["targets"][:12]) + "\n")
     if others:
         apart, both = report.disagreements(figures, others)
         say("; ".join(["%d of %d intervals overlap with those of %s" % (both - len(apart), both, options.against), *apart]))
