@@ -353,6 +353,7 @@ static void *begin(void *context, void *client, enum parameters_status status,
 	struct request request;
 
 	request_parse(&request, status, parameters, count, &all->router);
+	keyless_note(&all->keyless, &request);
 	if (request.status == STATUS_OK) {
 		exchange = open_exchange(all, client, &request);
 		request.status = STATUS_UNAVAILABLE; /* said where there is none */

@@ -4,6 +4,7 @@
 #define API_EXCHANGE_H
 
 #include "api/failures.h"
+#include "api/keyless.h"
 #include "api/operation.h"
 #include "api/rendered.h"
 #include "api/vitals.h"
@@ -40,6 +41,7 @@ struct exchanges {
 	struct list asking; /* by deadline, the earliest first */
 	uv_timer_t deadline;
 	struct failures failures;
+	struct keyless keyless;
 	struct rendered rendered;
 	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };

@@ -156,6 +156,7 @@ static enum status check_route(struct request *request, const struct fields *fie
 	if (status != STATUS_OK)
 		return status;
 	request->operation = route->operation;
+	request->keyless = !fields->single[FIELDS_AUTHORIZATION].length;
 	status = read_key(fields->single[FIELDS_AUTHORIZATION], &request->key);
 	if (status != STATUS_OK)
 		return status;

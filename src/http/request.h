@@ -23,6 +23,7 @@ struct request {
 	struct status_detail detail;
 	const struct operation *operation;
 	bool head;
+	bool keyless;      /* a route has taken it, and it has no Authorization header */
 	struct slice key;  /* printable ASCII */
 	struct slice path; /* as it was sent, of a request that no route takes; or empty */
 	uuid_t object;

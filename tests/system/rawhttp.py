@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""An HTTP client that sends exactly the bytes it is told to, over a unix socket."""
+"""An HTTP client that sends exactly the bytes it is told to, over a unix socket, or to a host and port."""
 import http.client
 import socket
 
 
 class Connection:
     def __init__(self, path, timeout=60):
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(path, str) else socket.AF_INET)
         self.socket.settimeout(timeout)
         self.socket.connect(path)
 

@@ -402,6 +402,13 @@ def a_response_that_nobody_takes(scene):
         return scene.run(environment=CGI, stdout=full)
 
 
+@causes("key_withheld")
+def ten_requests_without_a_header(scene):
+    workers = scene.start()
+    assert [fastcgi.ask(workers.socket, URI, None).status for _ in range(10)] == [403] * 10
+    return workers.log()
+
+
 @causes("reply_shed")
 def a_reply_that_is_too_long(scene):
     scene.own.run("update authentik_policies_policy set name = repeat('x', 100000) where policy_uuid = '%s'" % sample.POLICY)
