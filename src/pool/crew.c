@@ -67,6 +67,15 @@ void crew_free(struct crew *crew)
 }
 
 /*
+ * New settings serve only with the log that they name. A worker of those that serve already goes on with the file that
+ * is open, though it may have been removed or be another's meanwhile: a log is no reason to be away.
+ */
+static bool open_log(const struct crew *crew)
+{
+	return configuration_open_log(crew->settings) || crew->state == CREW_SERVING;
+}
+
+/*
  * Should the supervisor die, its workers drain; one that died before the wish was heard shows as another parent.
  */
 static void run_worker(const struct crew *crew, struct scoreboard_slot *slot, pid_t parent)
@@ -78,7 +87,7 @@ static void run_worker(const struct crew *crew, struct scoreboard_slot *slot, pi
 		close(crew->site->closed_in_workers);
 	if (crew->listeners != crew->site->listeners)
 		listener_close(crew->site->listeners);
-	if (!configuration_open_log(crew->settings))
+	if (!open_log(crew))
 		_exit(1);
 	metric_here = &slot->counts;
 	exit(worker_run(crew->settings, crew->listeners, slot, crew->site->board));

@@ -125,6 +125,34 @@ def test_a_worker_that_hangs_is_replaced(start_plain, alone):
     assert [pools.status(workers) for _ in range(20)] == [200] * 20
 
 
+@pytest.mark.parametrize("damage", ["unwritable", "gone"])
+def test_a_worker_is_replaced_though_its_log_file_cannot_be_opened_any_more(program, alone, damage):
+    """By who rotates logs, or cleans directories up; a reload says so, as it would serve without its log."""
+    place = servers.make_directory()
+    path, log = str(place / "s"), place / "logs" / "workers.log"
+    log.parent.mkdir()
+    os.chown(log.parent, *(servers.unprivileged().get(name, -1) for name in ("user", "group")))
+    pool = servers.Process([program, "--listen=unix:" + path, "--workers=1", "--log-file=%s" % log, "--database=" + alone.dsn], place, "pool")
+    try:
+        pool.wait_ready(lambda: log.exists() and "a worker is serving" in log.read_text(), "the pool")
+        descriptor = os.open(log, os.O_RDONLY)
+        if damage == "gone":
+            shutil.rmtree(log.parent)
+        else:
+            log.parent.chmod(0)
+        worker = int(pathlib.Path("/proc/{0}/task/{0}/children".format(pool.pid)).read_text())
+        os.kill(worker, signal.SIGKILL)
+        assert fastcgi.ask(path, URI, ADMIN).status == 200
+        pool.process.send_signal(signal.SIGHUP)
+        said = lambda: os.pread(descriptor, 1 << 20, 0).decode()
+        servers.wait_until(lambda: "the pool goes on as it was" in said(), "the reload to be refused")
+        assert "opening the log file %s: " % log in said() and fastcgi.ask(path, URI, ADMIN).status == 200
+    finally:
+        os.close(descriptor)
+        assert pool.stop() == 0
+        shutil.rmtree(place)
+
+
 def test_a_supervisor_that_was_stopped_itself_kills_nobody(start_workers, alone):
     workers = start_workers(alone, workers=2, watchdog_timeout="1s")
     before = workers.worker_pids()
