@@ -73,15 +73,13 @@ static void go_on_with_upgrade(struct supervisor *supervisor)
 {
 	struct upgrade *upgrade = &supervisor->upgrade;
 
-	if (supervisor->ending)
-		return;
-	if (supervisor->wants_upgrade && upgrade->state == UPGRADE_NONE &&
+	if (supervisor->wants_upgrade && !supervisor->ending && upgrade->state == UPGRADE_NONE &&
 	    succession_is_settled(&supervisor->pool)) {
 		supervisor->wants_upgrade = false;
 		upgrade_begin(
 		    upgrade, supervisor->invocation, supervisor->listeners, supervisor->settings);
 	}
-	if (upgrade_look(upgrade) == UPGRADE_SERVES)
+	if (upgrade_look(upgrade) == UPGRADE_SERVES && !supervisor->ending)
 		give_place(supervisor);
 	supervisor->pool.held = upgrade->state == UPGRADE_STARTED;
 }
@@ -158,9 +156,16 @@ static void watch_signals(struct supervisor *supervisor)
 		signal(signals[i], SIG_DFL);
 }
 
+/* A program that was to take over and does not hear of the end would outlive us, with the listening sockets. */
+static bool is_over(const struct supervisor *supervisor)
+{
+	return succession_is_over(&supervisor->pool) &&
+	       supervisor->upgrade.state != UPGRADE_STARTED;
+}
+
 static void keep(struct supervisor *supervisor)
 {
-	while (!succession_is_over(&supervisor->pool)) {
+	while (!is_over(supervisor)) {
 		int number;
 
 		succession_go_on(&supervisor->pool);

@@ -96,6 +96,21 @@ static void fail(struct upgrade *upgrade, const char *reason)
 	upgrade->state = UPGRADE_FAILED;
 }
 
+/*
+ * Those that end a program, and that of its children, are as it expects them; the others are held until it watches for
+ * them (supervisor_hold_signals).
+ */
+static void release_signals(void)
+{
+	static const int released[] = {SIGTERM, SIGINT, SIGQUIT, SIGCHLD};
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof(released) / sizeof(released[0]); i++)
+		sigaddset(&set, released[i]);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static void start(struct upgrade *upgrade, const struct invocation *invocation,
     const struct listeners *listeners, const struct settings *settings)
 {
@@ -107,6 +122,7 @@ static void start(struct upgrade *upgrade, const struct invocation *invocation,
 	}
 	upgrade->pid = fork();
 	if (upgrade->pid == 0) {
+		release_signals();
 		if (prepare(listeners, settings, ends[1]))
 			execv(invocation->program, invocation->argv);
 		log_event(&event_upgrade_failed, "upgrade: starting %s: %s", invocation->program,

@@ -222,6 +222,23 @@ def test_an_upgrade_that_fails_changes_nothing(upgradable, start_nginx, own, tex
     assert load.failed() == [] and pool.worker_pids() == before and not pool.successors()
 
 
+@pytest.mark.parametrize("text", ["exec sleep 60", "trap '' INT TERM; while :; do sleep 1; done"], ids=["hangs", "is deaf"])
+def test_an_end_during_an_upgrade_leaves_no_program_behind(upgradable, alone, text):
+    """It would hold the listening sockets."""
+    pool = upgradable(alone)
+    note = pool.directory / "new"
+    pools.put_in_place(pool, "#!/bin/sh\necho $$ > %s.tmp; mv %s.tmp %s; %s\n" % (note, note, note, text))
+    pool.process.send_signal(signal.SIGUSR2)
+    servers.wait_until(note.exists, "the new program to run")
+    new = int(note.read_text())
+    try:
+        pool.process.send_signal(signal.SIGTERM)
+        assert pool.process.wait(60) == 0 and not is_there(new) and not os.path.exists(pool.socket)
+    finally:
+        if is_there(new):
+            os.kill(new, signal.SIGKILL)
+
+
 def test_an_upgrade_that_fails_can_be_tried_again_and_a_reload_works_after_it(upgradable, alone, program):
     pool = upgradable(alone)
     pools.put_in_place(pool, "#!/bin/sh\nexit 3\n")
