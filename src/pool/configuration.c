@@ -6,7 +6,7 @@
 #include "event.h"
 #include "fastcgi/address.h"
 #include "fastcgi/allowed.h"
-#include "postgres/conninfo.h"
+#include "postgres/connect.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,9 +32,9 @@ static bool ask_authentik(struct settings *settings, char error[SETTINGS_ERROR_S
 }
 
 /* The text may hold a password: it is not told. */
-static bool judge_database(const char *database, char error[SETTINGS_ERROR_SIZE])
+static bool judge_database(const struct settings *settings, char error[SETTINGS_ERROR_SIZE])
 {
-	const char *keyword, *fault = conninfo_fault(database, &keyword);
+	const char *keyword, *fault = connect_fault(settings, &keyword);
 
 	if (!fault)
 		return true;
@@ -51,7 +51,7 @@ enum settings_action configuration_load(
 
 	if (action == SETTINGS_INVALID || action == SETTINGS_HELP || action == SETTINGS_VERSION)
 		return action;
-	return ask_authentik(settings, error) && judge_database(settings->database, error) &&
+	return ask_authentik(settings, error) && judge_database(settings, error) &&
 		       address_judge(settings->listen, error, SETTINGS_ERROR_SIZE) &&
 		       allowed_load(&allowed, error, SETTINGS_ERROR_SIZE)
 		   ? action

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "event.h"
+#include "postgres/conninfo.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -53,17 +54,36 @@ static void add(struct parameters *parameters, const char *name, const char *val
  */
 static PQconninfoOption *read_given(const struct settings *settings)
 {
+	static const char refused[] = "channel_binding";
 	struct parameters parameters = {.count = 0};
 	PQconninfoOption *given;
 	PGconn *pg;
 
 	add(&parameters, "dbname", settings->database);
-	add(&parameters, "channel_binding", "none of those there are");
+	add(&parameters, refused, "none of those there are");
 	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
 	assert(!pg || PQstatus(pg) == CONNECTION_BAD);
 	given = PQconninfo(pg);
 	PQfinish(pg);
+	for (PQconninfoOption *option = given; option && option->keyword; option++)
+		if (strcmp(option->keyword, refused) == 0) {
+			free(option->val);
+			option->val = NULL;
+		}
 	return given;
+}
+
+const char *connect_fault(const struct settings *settings, const char **keyword)
+{
+	PQconninfoOption *given;
+	const char *fault = conninfo_fault(settings->database, keyword);
+
+	if (fault)
+		return fault;
+	given = read_given(settings);
+	fault = conninfo_values_fault(given, keyword);
+	PQconninfoFree(given);
+	return fault;
 }
 
 static const char *given(const struct attempt *attempt, const char *keyword)
@@ -288,6 +308,17 @@ static bool read_password(struct attempt *attempt)
 	return *attempt->password || refuse_password(attempt, "it is empty");
 }
 
+/* A service file may have been written anew since the start. */
+static bool judge_given(const struct attempt *attempt)
+{
+	const char *keyword, *why = conninfo_values_fault(attempt->given, &keyword);
+
+	if (why)
+		snprintf(attempt->fault, attempt->size, "connecting to PostgreSQL: its %s %s",
+		    keyword, why);
+	return !why;
+}
+
 PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *memory,
     struct host *host, char *fault, size_t size)
 {
@@ -300,9 +331,9 @@ PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *
 	if (!read_password(&attempt))
 		return NULL;
 	attempt.given = read_given(settings);
-	if (list_hosts(&attempt))
+	if (judge_given(&attempt) && list_hosts(&attempt))
 		pg = try_twice(&attempt, host);
-	else
+	else if (!*fault)
 		pg = try_host(&attempt, NULL, longest(&attempt));
 	PQconninfoFree(attempt.given);
 	explicit_bzero(attempt.password, sizeof(attempt.password));

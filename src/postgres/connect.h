@@ -28,4 +28,10 @@ void connect_name_hosts(const struct settings *settings);
 /* The place of a server in those. */
 unsigned connect_place_of(const struct host *host);
 
+/*
+ * What is wrong with what libpq is told anywhere, as conninfo_fault: in the string that the settings
+ * have, a service file or the environment. Connects to nothing.
+ */
+const char *connect_fault(const struct settings *settings, const char **keyword);
+
 #endif

@@ -12,15 +12,24 @@
 static const char only_number[] = "is to be a whole number";
 static const char only_port[] = "is to be a number between 1 and 65535, of each host one";
 static const char only_word[] = "has a value that libpq does not know";
+static const char only_hosts[] =
+    "is to be a list of names, addresses and absolute paths, and nothing else runs into it";
+static const char only_name[] = "has an \"=\" or a \"://\" in it: another parameter runs into it";
 
 /*
- * What libpq looks at only when it connects: its error repeats the value then. A value behind a
- * fault before it may be a part of a password.
+ * What libpq looks at only when it connects: its error repeats the value then, and so do the server's
+ * and the resolver's. A value behind a fault before it may be a part of a password, and a URI or a
+ * list for another driver in the place of a name has one in it.
  */
 static const struct form {
 	const char *keyword, *fault;
-	const char *words; /* between spaces; NULL: a number */
+	const char *words; /* between spaces; NULL: another form, by the fault */
 } forms[] = {
+    {"host", only_hosts, NULL},
+    {"hostaddr", only_hosts, NULL},
+    {"dbname", only_name, NULL},
+    {"user", only_name, NULL},
+    {"service", only_name, NULL},
     {"port", only_port, NULL},
     {"connect_timeout", only_number, NULL},
     {"keepalives", only_number, NULL},
@@ -53,6 +62,33 @@ static bool are_ports(const char *text)
 	return true;
 }
 
+/* Of the ASCII letters those that stand in no host's name and no address end it: some start a path. */
+static bool is_host(const char *item, size_t length)
+{
+	static const char others[] = "!\"#$&'()*+/;<=>?@[\\]^`{|}~ \t\r\n";
+	bool path = length && (*item == '/' || *item == '@');
+
+	return path ? !memchr(item, '=', length) && !memchr(item + 1, '@', length - 1)
+		    : strcspn(item, others) >= length;
+}
+
+static bool are_hosts(const char *text)
+{
+	while (*text) {
+		size_t length = strcspn(text, ",");
+
+		if (!is_host(text, length))
+			return false;
+		text += length + (text[length] == ',');
+	}
+	return true;
+}
+
+static bool is_name(const char *text)
+{
+	return !strchr(text, '=') && !strstr(text, "://");
+}
+
 static bool is_number(const char *text)
 {
 	char *end;
@@ -77,12 +113,17 @@ static bool fits(const struct form *form, const char *value)
 {
 	if (form->words)
 		return is_word(value, form->words);
+	if (form->fault == only_hosts)
+		return are_hosts(value);
+	if (form->fault == only_name)
+		return is_name(value);
 	return form->fault == only_port ? are_ports(value) : !*value || is_number(value);
 }
 
-static const char *judge_values(const PQconninfoOption *option, const char **keyword)
+const char *conninfo_values_fault(const PQconninfoOption *option, const char **keyword)
 {
-	for (; option->keyword; option++)
+	*keyword = NULL;
+	for (; option && option->keyword; option++)
 		for (size_t i = 0; option->val && i < sizeof(forms) / sizeof(forms[0]); i++)
 			if (strcmp(option->keyword, forms[i].keyword) == 0 &&
 			    !fits(&forms[i], option->val)) {
@@ -145,7 +186,7 @@ static const char *judge(const char *text, const char *uri, const char **keyword
 	const char *fault;
 
 	if (options)
-		fault = judge_values(options, keyword);
+		fault = conninfo_values_fault(options, keyword);
 	else
 		fault = name_fault(message, uri != NULL);
 	PQconninfoFree(options);

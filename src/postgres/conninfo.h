@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+struct _PQconninfoOption; /* libpq's */
+
 /*
  * What is wrong with the text (PostgreSQL's documentation, "Connection Strings"), in words that hold
  * nothing of it, as it may hold a password; NULL where nothing is. *keyword is the parameter that is
@@ -12,6 +14,12 @@
  * an empty one leaves all to libpq's defaults.
  */
 const char *conninfo_fault(const char *text, const char **keyword);
+
+/*
+ * The same of parameters that libpq has put together from wherever it takes them: a service file, the
+ * environment, the string.
+ */
+const char *conninfo_values_fault(const struct _PQconninfoOption *options, const char **keyword);
 
 /* Prints a parameter as a connection string has it: the value in quotes, what is special in it escaped. */
 void conninfo_print(FILE *stream, const char *keyword, const char *value);

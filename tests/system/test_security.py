@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What others in the database, in front of the workers or beside them must not be able to do."""
+import os
 import re
 import subprocess
 
@@ -181,7 +182,8 @@ def test_a_view_in_a_tables_place_is_served_with_a_warning(start_workers, progra
 
 SECRETS = ["postgresql://u:p@secretword@db/em", "postgresql://u:secret%word@db/em", "password=two secretwords",
            "postgresql://u:secret/word@db/em", "postgresql://u@db:secret/em", "host=a port=secret", "password='secret",
-           "host=a connect_timeout=secret", "password=two secret=word", "u:secret@db/em", "sslmode=secret"]
+           "host=a connect_timeout=secret", "password=two secret=word", "u:secret@db/em", "sslmode=secret", "host=db;user=u;password=secret",
+           "host=a,password=secret", "dbname=postgresql://u:secret@db/em", "postgresql://db/em;password=secret"]
 
 
 @pytest.mark.parametrize("given", SECRETS)
@@ -190,6 +192,33 @@ def test_a_fault_in_the_connection_string_is_told_without_its_text(program, give
     result = subprocess.run([program, role, "--database=" + given], capture_output=True, text=True)
     assert result.returncode == 2 and "database: " in result.stderr
     assert not re.search("secret|word@|two", result.stdout + result.stderr)
+
+
+@pytest.mark.parametrize("variables, name", [
+    ({"PGHOST": "postgresql://u:secret@db/em"}, "host"), ({"PGDATABASE": "postgresql://u:secret@db/em"}, "dbname"),
+    ({"PGUSER": "u;password=secret"}, "user"), ({"PGPORT": "secret"}, "port"), ({"PGSSLMODE": "secret"}, "sslmode"),
+    ({"AUTHENTIK_POSTGRESQL__HOST": "postgresql://u:secret@db/em"}, "host")])
+def test_a_fault_of_a_variable_is_told_without_its_text(program, variables, name):
+    for role in ("--check", "--listen=unix:/nonexistent/socket"):
+        result = subprocess.run([program, role], capture_output=True, text=True, env={**os.environ, **variables})
+        assert result.returncode == 2 and "database: its %s " % name in result.stderr
+        assert "secret" not in result.stdout + result.stderr
+
+
+def test_a_fault_of_a_service_file_is_told_without_its_text_also_where_it_comes_later(start_workers, program, own, directory):
+    services = directory / "faulty_service.conf"
+    good = "[em]\nhost=%s\nuser=event_matcher\ndbname=%s\n" % (own.server.directory, own.name)
+    services.write_text(good)
+    services.chmod(0o644)
+    workers = start_workers("service=em", environment={"PGSERVICEFILE": str(services)})
+    services.write_text("[em]\nhost=postgresql://u:secret@db/em\n")
+    own.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher' and datname = current_database()")
+    servers.wait_until(lambda: "its host is to be a list of names" in workers.log(), "the log to name the keyword")
+    result = subprocess.run([program, "--check", "--database=service=em"], capture_output=True, text=True,
+                            env={**os.environ, "PGSERVICEFILE": str(services)})
+    assert result.returncode == 2 and "secret" not in workers.log() + result.stdout + result.stderr
+    services.write_text(good)
+    servers.wait_until(lambda: fastcgi.ask(workers.socket, URI, ADMIN).status == 200, "it to serve again")
 
 
 @pytest.mark.parametrize("arguments", [["--database=password=two", "secretwords"], ["--database", "host=a", "password=secret"],

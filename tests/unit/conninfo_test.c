@@ -20,7 +20,9 @@ Test(conninfo, good_ones_are_taken)
 	    "postgresql://u:p:w@[::1]:5432/em?sslmode=require&connect_timeout=3",
 	    "postgresql://h1:1,h2:2/em?target_session_attrs=any", "postgresql:///em?user=a@b",
 	    "postgresql://u:a?b#c@db/em", "service=x", "port='' host=a sslmode=verify-full",
-	    "password=a@b/c:d user=x"};
+	    "password=a@b/c:d user=x",
+	    "host=/run/a+b,@abstract,::1,fe80::1%eth0,db.example hostaddr=",
+	    "host=größe.example user=a@b dbname='a b;c'"};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		cr_assert_null(fault_of(good[i]), "%s: %s", good[i], fault_of(good[i]));
@@ -38,7 +40,13 @@ Test(conninfo, a_bad_one_is_refused_and_no_part_of_it_is_told)
 	    "host=a port=secret", "port=0", "port=65536", "port=1,secret", "connect_timeout=secret",
 	    "sslmode=secret", "sslmode=verify", "u:secret@db/em", "two secrets",
 	    "target_session_attrs=secret", "keepalives_idle=secret",
-	    "ssl_min_protocol_version=secret", "channel_binding=secret", "=secret"};
+	    "ssl_min_protocol_version=secret", "channel_binding=secret", "=secret",
+	    "host=db;user=u;password=secret", "host=a,password=secret", "host=a&password=secret",
+	    "host=u:p@secret", "host=postgresql://u:secret@db/em", "host=/run;password=secret",
+	    "host=@u:p@secret", "host='a secret'", "hostaddr=u@secret",
+	    "dbname=postgresql://u:secret@db/em", "dbname=em;password=secret",
+	    "user=u;password=secret", "service=x;password=secret",
+	    "postgresql://db/em;password=secret", "postgresql://db;password=secret/em"};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		cr_assert_not_null(fault_of(bad[i]), "%s", bad[i]);
