@@ -127,8 +127,10 @@ begin
           into there, missing
           from (select split_part(pair, ' ', 1), n
                   from unnest(string_to_array(wanted.columns, ', ')) with ordinality as p (pair, n)) as c (name, n)
+          left join pg_class r
+            on r.oid = to_regclass(format('%I.%I', place, wanted.relation)) and r.relkind in ('r', 'p', 'v', 'm', 'f')
           left join pg_attribute a
-            on a.attrelid = to_regclass(format('%I.%I', place, wanted.relation))
+            on a.attrelid = r.oid
            and a.attname = c.name and a.attnum > 0 and not a.attisdropped;
         if missing is not null and layout = any (wanted.layouts::text[]) then
             raise notice 'needed, but missing: %, of %', missing, wanted.relation;
@@ -141,8 +143,12 @@ begin
             raise notice 'granted: %, of %', there, wanted.relation;
         end if;
     end loop;
-    -- Which tenants there are, for a warning; authentik keeps them in the schema public.
-    if exists (select from pg_class where oid = to_regclass('public.authentik_tenants_tenant') and relkind in ('r', 'p')) then
+    -- Which tenants there are, for a warning; authentik keeps them in the schema public. What others have made there under
+    -- that name, or under one of the above, is to be no reason to stop.
+    if 2 = (select count(*)
+              from pg_class c
+              join pg_attribute a on a.attrelid = c.oid and a.attname in ('schema_name', 'ready') and not a.attisdropped
+             where c.oid = to_regclass('public.authentik_tenants_tenant') and c.relkind in ('r', 'p')) then
         grant select (schema_name, ready) on public.authentik_tenants_tenant to event_matcher;
     end if;
 end

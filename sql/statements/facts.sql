@@ -2,7 +2,8 @@
 -- What a connection has to know of the database besides the tables: their layout; the id of the permission
 -- view_eventmatcherpolicy (the least, if it is there twice; NULL where there is none); whether a valid index finds an access token; whether sessions are a
 -- table, as since 2025.4; whether we may read which tenants there are; and a number that changes with the columns of the
--- tables, because not every change of them gives an error. The tenants' table counts only if whoever owns it may act as the
+-- tables, their kind and their owner, because not every change of them gives an error: a table that somebody else has put in
+-- the place of one is read by a prepared statement like the one before. The tenants' table counts only if whoever owns it may act as the
 -- owner of the API keys: a view that somebody else has put in its place would run with our rights. :layout and :needed are parts of sql/role.sql.
 prepare facts as
 select 1 as n, :layout as layout,
@@ -32,7 +33,7 @@ select 1 as n, :layout as layout,
           and not row_security_active(c.oid)
           and pg_has_role(c.relowner, k.relowner, 'member')
           and has_column_privilege(c.oid, a.attnum, 'select')) as tenants,
-       (select hashtext(string_agg(format('%s.%s %s', c.relname, a.attname, a.atttypid), ' ' order by c.relname, a.attnum))
+       (select hashtext(string_agg(format('%s.%s %s %s %s', c.relname, a.attname, a.atttypid, c.relkind, c.relowner), ' ' order by c.relname, a.attnum))
           from (values :needed) as needed (layouts, relation, share, columns)
           join pg_namespace n on n.nspname = place
           join pg_class c on c.relnamespace = n.oid and c.relname = needed.relation

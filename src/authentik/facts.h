@@ -11,7 +11,7 @@
  */
 struct facts {
 	int permission;       /* id of view_eventmatcherpolicy; 0 where there is none */
-	int shape;            /* changes with the columns of the tables */
+	int shape;            /* changes with the columns, kinds and owners of the tables */
 	unsigned char layout; /* its place in the table of catalogue.c */
 	bool token_index;     /* a valid index finds an access token */
 	bool tenants;         /* the role may read which tenants there are */

@@ -134,6 +134,37 @@ def test_a_needed_table_that_somebody_else_made_is_not_taken(program, own):
         own.run("drop owned by eve_of_%s; drop role eve_of_%s" % (own.name, own.name))
 
 
+def test_a_table_that_is_replaced_while_it_serves_is_not_taken_from_somebody_else(start_workers, own):
+    """A restore, or a migration, lets the name go for a moment: a prepared statement reads whatever has it then."""
+    eve = "eve_of_" + own.name
+    own.run("create role %s; grant create on schema public to %s; grant select on authentik_core_group_roles to %s" % (eve, eve, eve))
+    try:
+        workers = start_workers(own, database_wait="0s")
+        assert answers(workers) == EXPECTED
+        own.run("alter table authentik_core_group_roles rename to away; set role %s; create table authentik_core_group_roles as "
+                "select * from away; grant select on authentik_core_group_roles to public" % eve)
+        said = "authentik_core_group_roles is of an owner who may not act as that of authentik_core_token"
+        servers.wait_until(lambda: said in workers.log(), "it to be noticed")
+        assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503
+        own.run("drop table authentik_core_group_roles; alter table away rename to authentik_core_group_roles")
+        servers.wait_until(lambda: fastcgi.ask(workers.socket, URI, ADMIN).status == 200, "it to serve again")
+    finally:
+        own.run("drop owned by %s; drop role %s" % (eve, eve))
+
+
+@pytest.mark.parametrize("made", ["type public.guardian_userobjectpermission as (user_id int, permission_id int, object_pk text)",
+                                  "index guardian_userobjectpermission on public.eves (user_id)",
+                                  "table public.authentik_tenants_tenant (schema_name text)"], ids=["a type", "an index", "tenants"])
+def test_what_somebody_else_has_made_under_a_tables_name_does_not_stop_the_grants(own, made):
+    eve = "eve_of_" + own.name
+    own.run("create role %s; grant create on schema public to %s" % (eve, eve))
+    try:
+        own.run("set role %s; create table public.eves (user_id int); create %s" % (eve, made))
+        own.server.load(SQL / "role.sql", own.name)
+    finally:
+        own.run("drop owned by %s; drop role %s" % (eve, eve))
+
+
 def test_a_view_in_the_place_of_the_tenants_is_not_read(start_workers, own):
     own.run("create role eve_of_%s; grant create on schema public to eve_of_%s" % (own.name, own.name))
     try:
@@ -175,6 +206,15 @@ def test_a_role_that_row_level_security_does_not_bind_sees_all(program, own):
 def test_a_view_in_a_tables_place_is_served_with_a_warning(start_workers, program, own):
     sample.intercept(own, "null")
     warning = "not a table but a view: authentik_policies_policy;"
+    workers = start_workers(own)
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and warning in workers.log()
+    assert "warning: " + warning in check(program, own).stdout
+
+
+def test_a_materialized_view_in_a_tables_place_is_served_with_a_warning(start_workers, program, own):
+    own.run("alter table authentik_policies_policybinding rename to base; create materialized view authentik_policies_policybinding as "
+            "select * from base; grant select on authentik_policies_policybinding to event_matcher")
+    warning = "not a table but a materialized view: authentik_policies_policybinding;"
     workers = start_workers(own)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and warning in workers.log()
     assert "warning: " + warning in check(program, own).stdout
