@@ -6,7 +6,6 @@
 #include "api/routes.h"
 #include "authentik/facts.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/metric.h"
 
 #include <assert.h>
@@ -154,34 +153,42 @@ static void write_error(struct exchange *exchange, enum status status)
 	status_write_error(&all->json, &exchange->body, status, &detail);
 }
 
-/* An answer that took long is for the log, too, with where the time went. */
-static void report_slow(struct exchange *exchange, uint64_t began)
+/* What failed or took long is for the log, too, with where the time went. */
+static void report(struct exchange *exchange, enum status status, uint64_t took_us)
 {
 	struct exchanges *all = exchange->all;
-	uint64_t now = uv_now(all->loop), sent = exchange->access.inquiry.question.sent;
+	const struct failures_request request = {.doing = exchange->operation->doing,
+	    .id = exchange->id,
+	    .took_us = took_us,
+	    .waited_us =
+		lane_waited(&exchange->access.inquiry.question, exchange->asked + took_us)};
 
-	if (now - began >= all->settings->slow_request)
-		failures_slow(&all->failures, exchange->operation->doing, exchange->id, now - began,
-		    (sent ? sent : now) - began);
+	if (status >= STATUS_ERROR)
+		failures_note(&all->failures, &request, status);
+	else
+		failures_slow(&all->failures, &request);
+}
+
+static bool is_slow(const struct exchange *exchange, uint64_t took_us)
+{
+	uint64_t limit = exchange->all->settings->slow_request;
+
+	return limit && took_us >= limit * 1000;
 }
 
 /* Sends the response of a status that is known since then, microseconds of clock_us. */
 static void reply(struct exchange *exchange, enum status status, uint64_t since)
 {
-	const struct settings *settings = exchange->all->settings;
+	uint64_t took_us = since - exchange->asked;
 
 	if (status == STATUS_OK && exchange->body.failed)
 		status = STATUS_UNAVAILABLE;
-	if (status >= STATUS_ERROR)
-		failures_note(
-		    &exchange->all->failures, exchange->operation->doing, status, exchange->id);
-	else if (settings->slow_request)
-		report_slow(exchange,
-		    exchange->access.inquiry.question.deadline - settings->request_timeout);
+	if (status >= STATUS_ERROR || is_slow(exchange, took_us))
+		report(exchange, status, took_us);
 	if (status != STATUS_OK)
 		write_error(exchange, status);
 	metric_add(status_metric(status), 1);
-	metric_observe_time(METRIC_DURATION, since - exchange->asked);
+	metric_observe_time(METRIC_DURATION, took_us);
 	send_reply(exchange, status);
 }
 
@@ -372,7 +379,8 @@ static bool shed(struct exchange *exchange, struct buffer *response)
 {
 	const struct request refused = {.status = STATUS_UNAVAILABLE, .head = exchange->head};
 
-	failures_shed(&exchange->all->failures, exchange->operation->doing, exchange->id);
+	failures_shed(&exchange->all->failures,
+	    &(struct failures_request){exchange->operation->doing, exchange->id, 0, 0});
 	metric_add(METRIC_REQUESTS_503, 1);
 	metric_add(METRIC_SHED_REQUESTS, 1);
 	refuse(exchange->all, &refused, response);
@@ -393,6 +401,7 @@ static bool end(void *context, struct buffer *response)
 	inquiry->question.deadline = uv_now(all->loop) + all->settings->request_timeout;
 	exchange->access.object = exchange->operation->object;
 	exchange->access.rights = exchange->operation->rights;
+	inquiry->question.waited_us = 0;
 	access_start(&exchange->access, &all->guesses);
 	set_state(exchange, EXCHANGE_ASKING, &all->asking);
 	if (!uv_is_active((uv_handle_t *)&all->deadline))
@@ -408,6 +417,11 @@ static void cancel(void *exchange)
 	forsake(exchange);
 }
 
+static const char *id_of(const void *exchange)
+{
+	return ((const struct exchange *)exchange)->id;
+}
+
 struct handler exchange_handler(struct exchanges *exchanges, handler_reply *reply_to)
 {
 	exchanges->reply = reply_to;
@@ -415,6 +429,7 @@ struct handler exchange_handler(struct exchanges *exchanges, handler_reply *repl
 	    .begin = begin,
 	    .end = end,
 	    .cancel = cancel,
+	    .id = id_of,
 	    .overloaded = whole(&exchanges->overloaded)};
 }
 

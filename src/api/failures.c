@@ -9,90 +9,92 @@
 
 enum { TURN_MS = 1000 };
 
-static const char *what(enum failures_kind kind)
-{
-	static const char *const names[FAILURES_KINDS] = {"500", "503 for the database", "504",
-	    "503 for max_requests", "later than slow_request"};
+/* What is told apart. */
+enum kind {
+	ERROR,
+	UNAVAILABLE, /* 503: the database */
+	LATE,
+	SHED, /* 503: max_requests wait already */
+	SLOW, /* none, but it took as long as slow_request */
+	KINDS
+};
 
-	return names[kind];
-}
-
-static void sum_up(enum failures_kind kind, unsigned count)
-{
-	static const struct log_event *const events[FAILURES_KINDS] = {
-	    [FAILURES_ERROR] = &event_request_failed,
-	    [FAILURES_UNAVAILABLE] = &event_request_failed,
-	    [FAILURES_LATE] = &event_request_failed,
-	    [FAILURES_SHED] = &event_request_shed,
-	    [FAILURES_SLOW] = &event_request_slow};
-
-	if (count)
-		log_event(events[kind],
-		    "requests answered %s in the last %d s beside the one named: %u", what(kind),
-		    DEBOUNCE_MS / 1000, count);
-}
+static const struct repeats_kind kinds[KINDS] = {
+    [ERROR] = {&event_request_failed, 1, "requests answered 500"},
+    [UNAVAILABLE] = {&event_request_failed, 1, "requests answered 503 for the database"},
+    [LATE] = {&event_request_failed, 1, "requests answered 504"},
+    [SHED] = {&event_request_shed, 1, "requests answered 503 for max_requests"},
+    [SLOW] = {&event_request_slow, 1, "requests answered later than slow_request"},
+};
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct failures *failures = timer->data;
-	bool open = false;
 
-	for (enum failures_kind kind = 0; kind < FAILURES_KINDS; kind++) {
-		sum_up(kind, debounce_turn(&failures->kinds[kind], uv_now(failures->loop)));
-		open |= failures->kinds[kind].open;
-	}
-	if (!open)
+	if (!repeats_turn(&failures->repeats, uv_now(failures->loop)))
 		uv_timer_stop(timer);
 }
 
 void failures_start(struct failures *failures, uv_loop_t *loop)
 {
-	*failures = (struct failures){.loop = loop};
+	*failures = (struct failures){.loop = loop, .repeats = {kinds, KINDS}};
 	uv_timer_init(loop, &failures->timer);
 	failures->timer.data = failures;
 }
 
 /* Is it to be said? */
-static bool take(struct failures *failures, enum failures_kind kind)
+static bool take(struct failures *failures, enum kind kind)
 {
 	if (!uv_is_active((uv_handle_t *)&failures->timer))
 		uv_timer_start(&failures->timer, on_timer, TURN_MS, TURN_MS);
-	return debounce_take(&failures->kinds[kind], uv_now(failures->loop));
+	return repeats_take(&failures->repeats, kind, uv_now(failures->loop));
 }
 
-void failures_note(struct failures *failures, const char *doing, enum status status, const char *id)
+static const char *id_of(const struct failures_request *request)
 {
-	static const enum failures_kind kinds[STATUS_COUNT] = {[STATUS_ERROR] = FAILURES_ERROR,
-	    [STATUS_UNAVAILABLE] = FAILURES_UNAVAILABLE,
-	    [STATUS_LATE] = FAILURES_LATE};
+	return *request->id ? request->id : "without id";
+}
+
+static uint64_t ms(uint64_t us)
+{
+	return us / 1000;
+}
+
+void failures_note(
+    struct failures *failures, const struct failures_request *request, enum status status)
+{
+	static const enum kind of[STATUS_COUNT] = {
+	    [STATUS_ERROR] = ERROR, [STATUS_UNAVAILABLE] = UNAVAILABLE, [STATUS_LATE] = LATE};
+	bool first;
 
 	assert(status >= STATUS_ERROR);
-	log_request(
-	    take(failures, kinds[status]) ? &event_request_failed : &event_request_failed_too, id,
-	    "%s: answered %s (request %s)", doing, status_line(status), *id ? id : "without id");
+	first = take(failures, of[status]);
+	log_request(first ? &event_request_failed : &event_request_failed_too, request->id,
+	    "%s: answered %s (request %s) after %" PRIu64 " ms, of them %" PRIu64 " in the queue",
+	    request->doing, status_line(status), id_of(request), ms(request->took_us),
+	    ms(request->waited_us));
 }
 
-void failures_shed(struct failures *failures, const char *doing, const char *id)
+void failures_shed(struct failures *failures, const struct failures_request *request)
 {
-	if (take(failures, FAILURES_SHED))
-		log_request(&event_request_shed, id,
+	if (take(failures, SHED))
+		log_request(&event_request_shed, request->id,
 		    "%s: answered %s (request %s): max_requests wait for the database already",
-		    doing, status_line(STATUS_UNAVAILABLE), *id ? id : "without id");
+		    request->doing, status_line(STATUS_UNAVAILABLE), id_of(request));
 }
 
-void failures_slow(
-    struct failures *failures, const char *doing, const char *id, uint64_t took, uint64_t waited)
+void failures_slow(struct failures *failures, const struct failures_request *request)
 {
-	if (take(failures, FAILURES_SLOW))
-		log_request(&event_request_slow, id,
+	if (take(failures, SLOW))
+		log_request(&event_request_slow, request->id,
 		    "%s: answered later than slow_request (request %s): after %" PRIu64
-		    " ms, of them %" PRIu64 " until its last question was sent",
-		    doing, *id ? id : "without id", took, waited);
+		    " ms, of them %" PRIu64 " in the queue and %" PRIu64 " with the database",
+		    request->doing, id_of(request), ms(request->took_us), ms(request->waited_us),
+		    ms(request->took_us - request->waited_us));
 }
 
 void failures_stop(struct failures *failures)
 {
-	for (enum failures_kind kind = 0; kind < FAILURES_KINDS; kind++)
-		sum_up(kind, debounce_end(&failures->kinds[kind]));
+	repeats_end(&failures->repeats);
 	uv_close((uv_handle_t *)&failures->timer, NULL);
 }

@@ -29,6 +29,8 @@ struct handler {
 	/* False with the whole CGI response in response, an empty buffer, where there is no room. */
 	bool (*end)(void *exchange, struct buffer *response);
 	void (*cancel)(void *exchange);
+	/* What an open exchange's request is called in the log; empty: it has no id. */
+	const char *(*id)(const void *exchange);
 	struct iovec
 	    overloaded; /* a whole CGI response (RFC 3875, section 6), for who finds no room */
 };

@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DOTS = 3, REQUEST_SHOWN = 260, ID_MAX = 32 };
+enum { DOTS = 3, REQUEST_SHOWN = 256, ID_MAX = 32 };
 
 static const char white_space[] = " \t\n\v\f\r";
 
@@ -147,31 +147,29 @@ static size_t escape(char *to, const char *message, size_t length)
 	return (size_t)(to - start);
 }
 
-/* A member whose value is text, in at most room bytes: half of them are kept for escapes. */
-static size_t write_member(char *to, size_t room, const char *name, const struct log_line *line)
+/* A text in at most room bytes: half of them are kept for escapes. */
+static size_t write_text(char *to, size_t room, const char *message, bool cut)
 {
 	char shown[LOG_LINE_SIZE];
-	size_t length = append(to, name);
 
-	length += escape(to + length, shown,
-	    log_line_show(shown, (room - length) / 2, line->message, line->cut));
-	return length;
+	return escape(to, shown, log_line_show(shown, room / 2, message, cut));
 }
 
 size_t log_line_json(char to[LOG_LINE_SIZE], const struct log_line *line)
 {
 	static const char end[] = "\"}\n";
-	const struct log_line request = {.message = line->request};
 	size_t length = append(to, "{\"time\":\"");
 
 	assert(strlen(line->id) <= ID_MAX);
 	length += write_time(to + length, LOG_LINE_SIZE - length);
 	length += (size_t)snprintf(to + length, LOG_LINE_SIZE - length,
 	    "\",\"level\":\"%s\",\"pid\":%d,\"event\":\"%s", line->level, (int)getpid(), line->id);
-	if (*line->request)
-		length +=
-		    write_member(to + length, REQUEST_SHOWN * 2, "\",\"request\":\"", &request);
-	length += write_member(
-	    to + length, LOG_LINE_SIZE - length - strlen(end), "\",\"message\":\"", line);
+	if (*line->request) {
+		length += append(to + length, "\",\"request\":\"");
+		length += write_text(to + length, REQUEST_SHOWN * 2, line->request, false);
+	}
+	length += append(to + length, "\",\"message\":\"");
+	length +=
+	    write_text(to + length, LOG_LINE_SIZE - length - strlen(end), line->message, line->cut);
 	return length + append(to + length, end);
 }

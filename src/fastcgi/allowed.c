@@ -107,15 +107,26 @@ bool allowed_has(const struct allowed *allowed, const struct sockaddr_storage *p
 	return false;
 }
 
-void allowed_tell(const struct sockaddr_storage *peer)
+static void write_address(char text[INET6_ADDRSTRLEN], const struct sockaddr_storage *peer)
 {
 	struct in6_addr address = address_of(peer);
+
+	inet_ntop(AF_INET6, &address, text, INET6_ADDRSTRLEN);
+}
+
+bool allowed_is_news(const struct sockaddr_storage *peer)
+{
 	char text[INET6_ADDRSTRLEN];
 
-	inet_ntop(AF_INET6, &address, text, sizeof(text));
-	if (log_is_news(text))
-		log_event(&event_connection_foreign,
-		    "a peer of %s is sent away: %s does not name it",
-		    strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text,
-		    variable);
+	write_address(text, peer);
+	return log_is_news(text);
+}
+
+void allowed_tell(const struct sockaddr_storage *peer)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	write_address(text, peer);
+	log_event(&event_connection_foreign, "a peer of %s is sent away: %s does not name it",
+	    strncmp(text, "::ffff:", 7) == 0 && strchr(text, '.') ? text + 7 : text, variable);
 }

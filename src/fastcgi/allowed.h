@@ -29,7 +29,10 @@ bool allowed_load(struct allowed *allowed, char *error, size_t size);
 /* May a peer of this address ask? Who does not come by an address (a unix socket) may always. */
 bool allowed_has(const struct allowed *allowed, const struct sockaddr_storage *peer);
 
-/* Says in the log that a peer of this address, IPv4 or IPv6, was sent away; of each address once. */
+/* Is it the first time that a peer of this address, IPv4 or IPv6, was sent away? Then that is to be said. */
+bool allowed_is_news(const struct sockaddr_storage *peer);
+
+/* Says in the log that a peer of this address was sent away. */
 void allowed_tell(const struct sockaddr_storage *peer);
 
 #endif

@@ -192,6 +192,17 @@ static size_t size_of(const struct iovec *parts, int count)
 	return size;
 }
 
+static void say_unread(const struct peer *peer, size_t size)
+{
+	const struct peers *peers = peer->peers;
+	const char *id = peer->exchange ? peers->handler.id(peer->exchange) : "";
+
+	log_request(&event_reply_shed, id,
+	    "replying (request %s): %zu bytes, beside %zu that wait for slow readers, are more "
+	    "than max_unsent allows",
+	    *id ? id : "without id", size, peers->unsent);
+}
+
 /* The parts, or, where too much waits for slow readers already, what is said then. */
 static void append_reply(struct peer *peer, const struct iovec *parts, int count)
 {
@@ -199,10 +210,7 @@ static void append_reply(struct peer *peer, const struct iovec *parts, int count
 
 	if (peers->unsent + size_of(parts, count) > peers->settings->max_unsent) {
 		if (debounce_take(&peers->unread, uv_now(peers->loop)))
-			log_event(&event_reply_shed,
-			    "replying: %zu bytes, beside %zu that wait for slow readers, are more "
-			    "than max_unsent allows",
-			    size_of(parts, count), peers->unsent);
+			say_unread(peer, size_of(parts, count));
 		metric_add(METRIC_SHED_UNSENT, 1);
 		parts = &peers->handler.overloaded;
 		count = 1;

@@ -14,7 +14,13 @@
 
 enum { NOT_ALLOWED = -2 };
 
-enum { SWEEP_MS = 250, OVER_LIMIT_MAX = 256, FIRST_WORD_MS = 500, KEPT_DESCRIPTORS = 8 };
+enum {
+	SWEEP_MS = 250,
+	OVER_LIMIT_MAX = 256,
+	FIRST_WORD_MS = 500,
+	KEPT_DESCRIPTORS = 8,
+	FOREIGN_FEW = 5 /* lines about addresses that are sent away, one after the other */
+};
 
 static void on_connection(uv_poll_t *poll, int status, int events);
 
@@ -79,6 +85,14 @@ static void rest(struct server *server, const char *reason)
 	watch_gates(server, false);
 }
 
+/* Each address once; and whoever comes from one after the other fills no log either. */
+static void say_foreign(struct server *server, const struct sockaddr_storage *peer)
+{
+	if (allowed_is_news(peer) &&
+	    debounce_take_some(&server->foreign, uv_now(server->peers.loop), FOREIGN_FEW))
+		allowed_tell(peer);
+}
+
 /* The descriptor of who waits; -1 as accept4, NOT_ALLOWED for who was sent away. */
 static int accept_allowed(const struct server_gate *gate)
 {
@@ -89,7 +103,7 @@ static int accept_allowed(const struct server_gate *gate)
 
 	if (descriptor < 0 || allowed_has(&gate->server->allowed, &peer))
 		return descriptor;
-	allowed_tell(&peer);
+	say_foreign(gate->server, &peer);
 	close(descriptor);
 	return NOT_ALLOWED;
 }
@@ -172,6 +186,8 @@ static void on_sweep(uv_timer_t *timer)
 	    "replies beyond max_unsent, answered 503 instead");
 	sum_up(&event_connection_unaccepted, &server->resting, uv_now(peers->loop),
 	    "no descriptor or no memory for a connection");
+	sum_up(&event_connection_foreign, &server->foreign, uv_now(peers->loop),
+	    "addresses that FCGI_WEB_SERVER_ADDRS does not name, sent away");
 	update_gates(server);
 }
 

@@ -27,6 +27,7 @@ struct server {
 	int first_kept; /* of the descriptors that are kept back for sessions with the database */
 	bool tight;     /* the next connection would take one of those */
 	struct debounce resting; /* no descriptor or no memory for a connection */
+	struct debounce foreign; /* sent away */
 };
 
 /*

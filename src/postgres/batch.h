@@ -63,7 +63,8 @@ struct question {
 	unsigned
 	    wants; /* of each statement of the lane's set that is to answer it, 1 << its place there */
 	uint64_t deadline; /* milliseconds of the loop's clock */
-	uint64_t sent;     /* when it was last: the same clock; 0: not since it was asked */
+	uint64_t
+	    waited_us; /* microseconds in queues until it was sent, added to what the asker sets */
 	uint64_t asked_us; /* when it was asked: microseconds of clock_us */
 
 	enum question_state state;

@@ -108,11 +108,12 @@ static void add_defaults(const struct attempt *attempt, struct parameters *param
 	}
 }
 
-/* libpq would write it to standard error itself, in a form of its own. */
+/* libpq would write it to standard error itself, in a form of its own. It comes with each try, so it is said once. */
 static void on_notice(void *unused, const char *message)
 {
 	(void)unused;
-	log_event(&event_database_notice, "PostgreSQL says: %s", message);
+	if (log_is_news(message))
+		log_event(&event_database_notice, "PostgreSQL says: %s", message);
 }
 
 static PGconn *begin(const struct attempt *attempt, const struct host *host)

@@ -148,25 +148,9 @@ static void become_ready(struct connection *connection, struct session *session)
 	set_state(connection, CONNECTION_READY);
 	connection->served = false;
 	connection->changed = uv_now(connection->loop);
-	log_event(&event_session_ready, "the %s is ready (%s)", connection->kind->name,
+	news_ready(&connection->news, &connection->session,
 	    connection->kind->describe(connection->session.facts));
-	if (*session->remarks && log_is_news(session->remarks))
-		log_event(&event_session_remark, "%s", session->remarks);
-	if (*connection->fault)
-		log_forget(connection->fault);
-	*connection->fault = '\0';
 	connection->events->ready(connection->owner);
-}
-
-/*
- * The same fault is logged once, by whichever process meets it first, until a connection was
- * ready.
- */
-static void note_fault(struct connection *connection, const char *fault)
-{
-	if (strcmp(connection->fault, fault) != 0 && log_is_news(fault))
-		log_event(&event_session_failed, "%s", fault);
-	snprintf(connection->fault, sizeof(connection->fault), "%s", fault);
 }
 
 static void open_session(void *context)
@@ -200,7 +184,7 @@ static void take_session(struct connection *connection, struct session *session)
 			connection->delay = 0;
 		connection->session.hosts = session->hosts;
 		connection->session.shared = session->shared;
-		note_fault(connection, session->fault);
+		news_fault(&connection->news, session->fault);
 		try_later(connection);
 	}
 	connection_check(connection);
@@ -256,8 +240,8 @@ static void try_now(struct connection *connection)
 	if (start_opening(connection))
 		set_state(connection, CONNECTION_OPENING);
 	else {
-		note_fault(
-		    connection, "connecting to PostgreSQL: no memory, or no thread to be had");
+		news_fault(&connection->news,
+		    "connecting to PostgreSQL: no memory, or no thread to be had");
 		try_later(connection);
 	}
 }
@@ -284,6 +268,7 @@ void connection_start(struct connection *connection, uv_loop_t *loop,
 {
 	*connection = (struct connection){
 	    .loop = loop, .settings = settings, .kind = kind, .events = events, .owner = owner};
+	news_start(&connection->news, loop, kind->name);
 	uv_timer_init(loop, &connection->retry);
 	connection->retry.data = connection;
 	connection->state = CONNECTION_RESTING;
@@ -347,7 +332,7 @@ void connection_lose(struct connection *connection, enum connection_loss loss, c
 
 	if (connection->state != CONNECTION_READY)
 		return;
-	log_event(&event_session_lost, "the %s is lost: %s", connection->kind->name, reason);
+	news_lost(&connection->news, reason);
 	metric_add(METRIC_LOST_BROKEN + loss, 1);
 	finish(connection);
 	connection->session.resumable &= loss != CONNECTION_STALE;
@@ -425,5 +410,6 @@ void connection_stop(struct connection *connection)
 		connection->opening->connection = NULL;
 	connection->opening = NULL;
 	set_state(connection, CONNECTION_STOPPED);
+	news_stop(&connection->news);
 	uv_close((uv_handle_t *)&connection->retry, NULL);
 }

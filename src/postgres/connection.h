@@ -3,6 +3,7 @@
 #ifndef POSTGRES_CONNECTION_H
 #define POSTGRES_CONNECTION_H
 
+#include "postgres/news.h"
 #include "postgres/session.h"
 
 #include <stdint.h>
@@ -61,7 +62,7 @@ struct connection {
 	uint64_t delay,
 	    changed; /* milliseconds: until the next try; when READY began or ended, on the loop's
 				    clock */
-	char fault[sizeof(((struct session *)0)->fault)]; /* the last one logged */
+	struct news news;
 };
 
 /* Begins to rest. Settings, loop, events and owner must outlive the connection. */

@@ -62,11 +62,19 @@ static void answer_with(struct lane *lane, struct question *question, const stru
 	question->answered(question, answer);
 }
 
+uint64_t lane_waited(const struct question *question, uint64_t now_us)
+{
+	bool queued = question->state == QUESTION_QUEUED;
+
+	return question->waited_us + (queued ? now_us - question->asked_us : 0);
+}
+
 static void answer_without(
     struct lane *lane, struct question *question, enum answer_outcome outcome)
 {
 	const struct answer answer = {.outcome = outcome};
 
+	question->waited_us = lane_waited(question, clock_us());
 	answer_with(lane, question, &answer);
 }
 
@@ -172,8 +180,7 @@ static void act_on_error(struct lane *lane, struct batch *batch)
 	const struct sqlstate *error = sqlstate_find(batch->sqlstate);
 	enum connection_loss loss;
 
-	log_event(&event_question_failed, "asking the database %u questions: %s (SQLSTATE %s)",
-	    batch->count, batch->error, *batch->sqlstate ? batch->sqlstate : "unknown");
+	news_failed(&lane->connection.news, batch);
 	loss = loss_of(batch, error);
 	settle_members(lane, batch, error, worth_asking(lane));
 	if (error->reopen)
@@ -371,7 +378,7 @@ static void fill(struct lane *lane, struct batch *batch)
 
 		if (question->alone && batch->count)
 			break;
-		question->sent = uv_now(lane->loop);
+		question->waited_us += batch->started_us - question->asked_us;
 		metric_observe_time(METRIC_WAIT, batch->started_us - question->asked_us);
 		set_state(lane, question, QUESTION_OUT);
 		batch_add(batch, question);
@@ -417,7 +424,6 @@ void lane_ask(struct lane *lane, struct question *question)
 	if (shed)
 		metric_add(is_given_up(lane) ? METRIC_SHED_DATABASE : METRIC_SHED_LOOKUPS, 1);
 	question->asked_again = 0;
-	question->sent = 0;
 	question->asked_us = clock_us();
 	question->alone = false;
 	set_state(lane, question, shed ? QUESTION_SHED : QUESTION_QUEUED);

@@ -49,6 +49,12 @@ void lane_start(struct lane *lane, uv_loop_t *loop, const struct settings *setti
 void lane_ask(struct lane *lane, struct question *question);
 
 /*
+ * Microseconds that a question has waited in queues, since its asker has set waited_us to 0, up to now, microseconds of
+ * clock_us.
+ */
+uint64_t lane_waited(const struct question *question, uint64_t now_us);
+
+/*
  * Nobody needs the answer any more. True where the question was still waiting and will not be
  * answered; false where it is out, and answered will still be called.
  */

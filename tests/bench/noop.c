@@ -31,6 +31,12 @@ static bool end(void *exchange, struct buffer *response)
 	return true;
 }
 
+static const char *id(const void *exchange)
+{
+	(void)exchange;
+	return "";
+}
+
 static void cancel(void *exchange)
 {
 	for (int i = 0; i < due_count; i++)
@@ -58,7 +64,7 @@ static void on_signal(uv_signal_t *handle, int number)
 int main(int argc, char **argv)
 {
 	static struct server server;
-	struct handler handler = {.begin = begin, .end = end, .cancel = cancel};
+	struct handler handler = {.begin = begin, .end = end, .cancel = cancel, .id = id};
 	struct settings settings;
 	char error[SETTINGS_ERROR_SIZE] = "a mistake in the usage", *answer;
 	const char *size = getenv("NOOP_BODY_SIZE");

@@ -70,6 +70,12 @@ static void cancel(void *context)
 	exchange->client = NULL;
 }
 
+static const char *id(const void *context)
+{
+	(void)context;
+	return "";
+}
+
 /* Answers what is due, but never in a call of the handler. */
 static void answer_all(void)
 {
@@ -174,7 +180,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char overloaded[] = "Status: 503 Service Unavailable\r\n\r\n";
 	const struct handler handler = {
-	    .begin = begin, .end = end, .cancel = cancel, .overloaded = {overloaded, 35}};
+	    .begin = begin, .end = end, .cancel = cancel, .id = id, .overloaded = {overloaded, 35}};
 	static struct server server;
 	struct sockaddr_un address;
 	uv_loop_t loop;

@@ -247,8 +247,8 @@ class Workers(Process):
         said = ["a worker is serving"]
         if self.has_database:
             said += ["the PostgreSQL connection is ready"]
-        log = self.log()
-        return all(len(set(re.findall(r" info (\d+) \w+ %s\b" % text, log))) >= self.count for text in said)
+        log = self.log()  # text or objects
+        return all(len(set(re.findall(r'(?: info |"info","pid":)(\d+)(?: \w+ |,"event":"\w+","message":")%s\b' % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
         path = "/proc/{0}/task/{0}/children".format(self.supervisor())

@@ -182,6 +182,15 @@ def test_over_tcp_only_the_web_servers_of_the_list_are_served(start_workers, alo
     assert re.findall(r"a peer of (\S+) is sent away", workers.log()) == ["127.0.0.1", "127.0.0.3"]
 
 
+def test_many_addresses_that_are_sent_away_are_a_few_lines_and_a_number(start_workers, alone):
+    port = servers.free_port()
+    workers = start_workers(alone, listen="127.0.0.1:%d" % port, environment={"FCGI_WEB_SERVER_ADDRS": "192.0.2.1"})
+    for last in range(2, 52):
+        assert reply_to(port, "127.0.0.%d" % last) == b""
+    servers.wait_until(lambda: re.search(r"connection_foreign addresses .* sent away: \d+ times more", workers.log()), "the number")
+    assert 5 <= len(re.findall(r"a peer of \S+ is sent away", workers.log())) <= 10
+
+
 def test_the_list_of_web_servers_does_not_concern_unix_sockets(start_workers, alone):
     workers = start_workers(alone, environment={"FCGI_WEB_SERVER_ADDRS": "192.0.2.1"})
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and "sent away" not in workers.log()

@@ -64,6 +64,36 @@ def test_requests_that_are_shed_leave_a_line_a_number_and_a_count(start_workers,
     assert told in (1, 2) and told + sum(map(int, more)) == shed
 
 
+def numbered(workers, event, what):
+    """How many lines an event has of its own, and how many more were counted."""
+    log = workers.log()
+    more = re.findall(r" %s %s in the last 5 s beside the one named: (\d+)$" % (event, what), log, re.M)
+    return len(re.findall(r"^\S+ \w+ \d+ %s " % event, log, re.M)) - len(more), sum(map(int, more))
+
+
+def test_statements_that_fail_one_after_the_other_are_a_few_lines_and_a_number(start_workers, own):
+    """Each of them ends its session, too."""
+    sample.fail(own, "42P17")
+    workers = start_workers(own)
+    with Connection(workers.socket) as connection:
+        assert {connection.ask(URI, ADMIN).status for _ in range(20)} == {500}
+    assert workers.stop() == 0
+    for event, what in (("question_failed", "batches of questions that failed"), ("session_lost", "sessions that were lost"),
+                        ("session_ready", "sessions that became ready")):
+        told, more = numbered(workers, event, what)
+        assert 5 <= told <= 10 and 20 <= told + more <= 21, (event, told, more)
+
+
+def test_notices_of_the_database_that_all_differ_are_a_few_lines_and_a_number(start_workers, own):
+    sample.intercept(own, "raise warning 'at %', clock_timestamp()")
+    workers = start_workers(own)
+    with Connection(workers.socket) as connection:
+        assert {connection.ask(URI, ADMIN).status for _ in range(30)} == {200}
+    assert workers.stop() == 0
+    told, more = numbered(workers, "database_notice", "notices of PostgreSQL")
+    assert 5 <= told <= 10 and told + more >= 30
+
+
 def test_an_answer_that_takes_long_is_a_line_with_where_the_time_went(start_workers, own):
     workers = start_workers(own, slow_request="200ms", request_timeout="60s", statement_timeout="50s", lock_timeout="50s")
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and lines(workers, "slow_request") == []
@@ -73,8 +103,8 @@ def test_an_answer_that_takes_long_is_a_line_with_where_the_time_went(start_work
             wait_for_a_waiter(own)
         assert connection.reply().status == 200
     line, = lines(workers, "answered later than slow_request")
-    took, waited = map(int, re.search(r"\(request slow-1\): after (\d+) ms, of them (\d+) until", line).groups())
-    assert took >= 200 and waited <= took - 200
+    took, queued, asked = map(int, re.search(r"\(request slow-1\): after (\d+) ms, of them (\d+) in the queue and (\d+) with the database", line).groups())
+    assert took >= 200 and asked >= 200 and 0 <= took - queued - asked <= 1
 
 
 def test_slow_requests_are_not_told_where_nobody_wants_to_know(start_workers, own):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""A log at the limit of its size costs lines, which are counted, and no request, also beside two busy loops."""
+"""A log at the limit of its size costs lines and no request, also beside two busy loops; objects are objects whatever is in them."""
+import json
 import os
 import subprocess
 
 import pytest
 
 import fastcgi
+import sample
+import servers
 from sample import ADMIN, URI
 
 LIMIT = 6000
@@ -35,3 +38,34 @@ def test_a_log_at_the_limit_of_its_size_costs_no_request(start_workers, alone, b
     os.truncate(workers.log_path, 0)
     assert failures(workers, 2) == 0
     assert "lines before this one were lost" in workers.log()
+
+
+ODD = bytes(byte for byte in range(0x20, 0x100) if byte != 0x7f)[-64:]  # of an id so much is kept
+SHOWN = "".join("\\x%02x" % byte for byte in ODD)
+
+
+def ask_as(connection, id, uri=URI):
+    connection.send(fastcgi.request(fastcgi.parameters(uri, "GET", [("Authorization", "Bearer " + ADMIN), ("X-Request-Id", id)])))
+
+
+def statuses(workers, id, uri):
+    with fastcgi.Connection(workers.socket) as connection:
+        ask_as(connection, id, uri)
+        return connection.reply().status
+
+
+def test_each_object_about_a_request_has_its_id_and_each_line_is_an_object(start_workers, own):
+    """One that is slow, one that is shed beside it, one whose reply is too long, and ids and errors of odd bytes."""
+    sample.intercept(own, r"""perform pg_sleep(0.3); raise warning '%', E'\x01"\\\n\u00fc\u2028'""")
+    own.run("update base set name = repeat('x', 100000) where policy_uuid = '%s'" % sample.POLICIES[1])
+    workers = start_workers(own, log_format="json", max_requests=1, slow_request="100ms", max_unsent="64KiB")
+    with fastcgi.Connection(workers.socket) as slow:
+        ask_as(slow, ODD)
+        servers.wait_until(lambda: statuses(workers, 'a "b" \\', fastcgi.URI.format(sample.MISSING)) == 503, "the first to wait")
+        assert slow.reply().status == 200
+    assert statuses(workers, "long", fastcgi.URI.format(sample.POLICIES[1])) == 503
+    assert workers.stop() == 0
+    objects = [json.loads(line) for line in workers.log_path.read_bytes().decode("utf-8").split("\n")[:-1]]
+    named = {line["event"]: line["request"] for line in objects if "request" in line}
+    assert named == {"request_slow": SHOWN, "request_shed": 'a "b" \\', "reply_shed": "long"}
+    assert [line["message"] for line in objects if line["event"] == "database_notice"] == ['PostgreSQL says: WARNING: \\x01"\\ \u00fc\u2028']

@@ -16,6 +16,20 @@ Test(debounce, says_the_first_and_counts_the_others)
 	cr_assert_eq(debounce_turn(&debounce, 1000 + DEBOUNCE_MS), 0);
 }
 
+Test(debounce, says_some_where_some_may_be_said_until_there_is_a_pause)
+{
+	struct debounce debounce = {0};
+
+	for (int i = 0; i < 3; i++)
+		cr_assert(debounce_take_some(&debounce, 0, 3));
+	cr_assert_not(debounce_take_some(&debounce, 0, 3));
+	cr_assert_eq(debounce_turn(&debounce, DEBOUNCE_MS), 1);
+	cr_assert_not(debounce_take_some(&debounce, DEBOUNCE_MS + 1, 3));
+	cr_assert_eq(debounce_turn(&debounce, 2 * DEBOUNCE_MS), 1);
+	cr_assert_eq(debounce_turn(&debounce, 3 * DEBOUNCE_MS), 0);
+	cr_assert(debounce_take_some(&debounce, 3 * DEBOUNCE_MS + 1, 3));
+}
+
 Test(debounce, goes_on_counting_while_events_come)
 {
 	struct debounce debounce = {0};

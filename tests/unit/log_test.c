@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <yajl/yajl_parse.h>
 
 static char line[200];
 
@@ -246,4 +247,30 @@ Test(log, a_line_of_json_keeps_its_end_and_its_limit_whatever_is_in_it)
 	text = content(path);
 	cr_assert(strlen(text) <= 4096 && strlen(text) > 3900, "%zu", strlen(text));
 	cr_assert_str_eq(text + strlen(text) - 6, "...\"}\n");
+}
+
+Test(log, a_line_of_json_is_an_object_whatever_bytes_are_in_it)
+{
+	char message[3000] = "", request[65], text[LOG_LINE_SIZE];
+	const struct log_line said = {
+	    .level = "error", .id = "bad", .request = request, .message = message};
+
+	srandom(1);
+	for (int turn = 0; turn < 20000; turn++) {
+		size_t length = (size_t)(random() % (turn % 100 ? 50 : (long)sizeof(message)));
+		yajl_handle parser = yajl_alloc(NULL, NULL, NULL);
+
+		for (size_t i = 0; i < length; i++)
+			message[i] = (char)(1 + random() % 255);
+		message[length] = '\0';
+		memcpy(request, message, sizeof(request) - 1);
+		request[sizeof(request) - 1] = '\0';
+		length = log_line_json(text, &said);
+		cr_assert(length < LOG_LINE_SIZE && text[length - 1] == '\n');
+		cr_assert_null(memchr(text, '\n', length - 1));
+		cr_assert(yajl_parse(parser, (unsigned char *)text, length) == yajl_status_ok &&
+			      yajl_complete_parse(parser) == yajl_status_ok,
+		    "%.*s", (int)length, text);
+		yajl_free(parser);
+	}
 }
