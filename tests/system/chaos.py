@@ -165,12 +165,12 @@ class Chaos:
                 os.kill(self.random.choice(self.pool.worker_pids()), signal.SIGKILL)
 
     def hang_worker(self):
-        """The watchdog is left to find it, end it and start another."""
-        workers, found = self.pool.worker_pids(), self.pool.log().count("no sign of life")
+        """The watchdog is left to find it, end it and start another; one that drains ends with its drain."""
+        workers = self.pool.worker_pids()
         if workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(workers[0], signal.SIGSTOP)
-                servers.wait_until(lambda: self.pool.log().count("no sign of life") > found, "the watchdog")
+                servers.wait_until(lambda: not servers.is_there(workers[0]), "the end of the worker that hangs")
 
     def reload(self):
         os.kill(self.pool.supervisor(), signal.SIGHUP)

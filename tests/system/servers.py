@@ -133,15 +133,23 @@ class Process:
     def supervisor(self):
         return [self.pid, *self.successors()][-1]
 
+    def is_ours(self, pid):
+        """Has that process our command line? An hour of upgrades is long enough for a number to be another's."""
+        try:
+            words = pathlib.Path("/proc/%d/cmdline" % pid).read_bytes().split(b"\0")[:-1]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return len(words) > 1 and words[1:] == [os.fsencode(str(word)) for word in self.process.args][1 - len(words):]
+
     def stop(self, number=None):
         """Ends it as its owner would, and returns its exit code; what took over from it ends, too."""
         try:
             return self.stop_itself(number)
         finally:
-            left = [pid for pid in self.successors() if is_there(pid)]
+            left = [pid for pid in self.successors() if self.is_ours(pid)]
             for pid in left:
                 os.kill(pid, number or self.end_signal)
-            wait_until(lambda: not any(map(is_there, left)), "the end of what took over")
+            wait_until(lambda: not any(map(self.is_ours, left)), "the end of what took over")
 
     def stop_itself(self, number):
         if self.process.poll() is None:
