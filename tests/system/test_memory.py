@@ -51,9 +51,9 @@ def test_a_start_in_which_any_one_allocation_fails_serves_or_says_why_not(listen
 
 
 def test_a_worker_whose_sandbox_finds_no_memory_ends_or_has_a_narrower_one(listener, fail_malloc):
-    """libseccomp 2.5.4 then leaves out a row and says nothing, so that the call ends the process, frees twice, or turns for ever."""
+    """libseccomp 2.5.4 then leaves out a row and says nothing, so that the call ends the process, follows no pointer, frees twice, or turns for ever."""
     ends = {number: start_and_end(listener, fail_malloc, number, "on") for number in range(20, 6000, 199)}
-    assert {number: end for number, end in ends.items() if end[0] not in (0, 1, -signal.SIGSYS, -signal.SIGABRT, -signal.SIGALRM)} == {}
+    assert {number: end for number, end in ends.items() if end[0] not in (0, 1, -signal.SIGSYS, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGALRM)} == {}
     assert "entering the sandbox: " in "".join(log for _, log in ends.values())
     assert start_and_end(listener, fail_malloc, 0, "on")[0] == 0
 

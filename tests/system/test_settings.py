@@ -52,7 +52,7 @@ def test_a_setting_is_taken_from_all_three_places(program, tmp_path, name, kind)
 
 def test_a_dump_is_a_settings_file_that_says_the_same(program, tmp_path):
     path = tmp_path / "settings"
-    first = run(program, "--dump-config", "--workers=3", "--database=host='a b' dbname=x", EVENT_MATCHER_LISTEN_MODE="0600")
+    first = run(program, "--dump-config", "--workers=3", "--database=application_name='a b' dbname=x", EVENT_MATCHER_LISTEN_MODE="0600")
     path.write_text(first.stdout)
     again = run(program, "--dump-config", "--config=%s" % path)
     assert LINE.findall(again.stdout) == LINE.findall(first.stdout) and "workers = 3" in again.stdout
