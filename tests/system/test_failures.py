@@ -2,6 +2,7 @@
 """What the log says of requests that fail: a storm of them is a line and a number."""
 import contextlib
 import re
+import time
 
 import psycopg
 
@@ -105,6 +106,22 @@ def test_an_answer_that_takes_long_is_a_line_with_where_the_time_went(start_work
     line, = lines(workers, "answered later than slow_request")
     took, queued, asked = map(int, re.search(r"\(request slow-1\): after (\d+) ms, of them (\d+) in the queue and (\d+) with the database", line).groups())
     assert took >= 200 and asked >= 200 and 0 <= took - queued - asked <= 1
+
+
+def test_a_slow_answer_that_had_to_wait_for_others_says_so(start_workers, own):
+    """What is before it belongs to a client that has left, and is not told."""
+    workers = start_workers(own, slow_request="200ms")
+    with Connection(workers.socket) as second:
+        with held(own):
+            with Connection(workers.socket) as first:
+                first.send(sample.request())
+                wait_for_a_waiter(own)
+            second.send(fastcgi.request(fastcgi.parameters(URI, "GET", [("Authorization", "Bearer " + ADMIN), ("X-Request-Id", "slow-2")])))
+            time.sleep(0.4)  # the time is the subject
+        assert second.reply().status == 200
+    line, = lines(workers, "request_slow")
+    took, queued, asked = map(int, re.search(r"\(request slow-2\): after (\d+) ms, of them (\d+) in the queue and (\d+) with", line).groups())
+    assert queued >= 300 and queued > asked and took >= queued
 
 
 def test_slow_requests_are_not_told_where_nobody_wants_to_know(start_workers, own):

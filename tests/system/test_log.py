@@ -2,6 +2,7 @@
 """A log at the limit of its size costs lines and no request, also beside two busy loops; objects are objects whatever is in them."""
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -69,3 +70,18 @@ def test_each_object_about_a_request_has_its_id_and_each_line_is_an_object(start
     named = {line["event"]: line["request"] for line in objects if "request" in line}
     assert named == {"request_slow": SHOWN, "request_shed": 'a "b" \\', "reply_shed": "long"}
     assert [line["message"] for line in objects if line["event"] == "database_notice"] == ['PostgreSQL says: WARNING: \\x01"\\ \u00fc\u2028']
+
+
+def test_after_sigusr1_the_supervisor_and_all_workers_write_to_the_new_file_alone(start_workers, alone):
+    path = alone.server.directory / ("reopened-%d.log" % os.getpid())
+    workers = start_workers(alone, workers=2, log_file=path, log_level="debug", stderr_to=subprocess.DEVNULL)
+    servers.wait_until(lambda: path.read_text().count(" worker_serving ") == 2, "the first workers")
+    moved = path.rename(path.with_suffix(".1"))
+    workers.process.send_signal(signal.SIGUSR1)
+    servers.wait_until(lambda: path.exists() and "generation_serves" in path.read_text(), "the supervisor to write to the new file")
+    servers.wait_until(lambda: moved.read_text().count(" worker_drained ") == 2, "the old workers to end")
+    before = moved.read_text()
+    assert {fastcgi.ask(workers.socket, URI, ADMIN).status for _ in range(20)} == {200}
+    pids = {workers.pid, *workers.worker_pids()}
+    assert workers.stop() == 0 and moved.read_text() == before
+    assert {int(line.split()[2]) for line in path.read_text().splitlines()} == pids and path.read_text().count(" worker_drained ") == 2
