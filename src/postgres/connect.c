@@ -6,6 +6,7 @@
 #include "base/metric.h"
 #include "event.h"
 #include "postgres/conninfo.h"
+#include "postgres/passfile.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -32,6 +33,7 @@ struct attempt {
 	    *given; /* what the connection string, the service and the environment say */
 	const char *attributes;          /* of the session, instead of what is given; NULL: that */
 	char password[PASSWORD_MAX + 2]; /* of database_password_file; empty: what is given */
+	const char *passfile;            /* instead of what is given; NULL: that */
 	struct hosts hosts;
 	char *fault;
 	size_t size;
@@ -61,6 +63,7 @@ static PQconninfoOption *read_given(const struct settings *settings)
 
 	add(&parameters, "dbname", settings->database);
 	add(&parameters, refused, "none of those there are");
+	add(&parameters, "passfile", passfile_none);
 	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
 	assert(!pg || PQstatus(pg) == CONNECTION_BAD);
 	given = PQconninfo(pg);
@@ -131,6 +134,7 @@ static PGconn *begin(const struct attempt *attempt, const struct host *host)
 	}
 	add(&parameters, "target_session_attrs", attempt->attributes);
 	add(&parameters, "password", attempt->password);
+	add(&parameters, "passfile", attempt->passfile);
 	pg = PQconnectStartParams(parameters.names, parameters.values, 1);
 	if (pg)
 		PQsetNoticeProcessor(pg, on_notice, NULL);
@@ -332,6 +336,8 @@ PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *
 	if (!read_password(&attempt))
 		return NULL;
 	attempt.given = read_given(settings);
+	if (!*attempt.password && !given(&attempt, "password"))
+		attempt.passfile = passfile_instead(settings->database);
 	if (judge_given(&attempt) && list_hosts(&attempt))
 		pg = try_twice(&attempt, host);
 	else if (!*fault)

@@ -368,6 +368,14 @@ def a_view_that_warns(scene):
     return workers.log()
 
 
+@causes("passfile_unread")
+def a_password_file_that_all_may_read(scene):
+    path = scene.directory() / "pgpass"
+    path.write_text("*:*:*:*:secret\n")
+    path.chmod(0o444)
+    return scene.start(environment={"PGPASSFILE": str(path)}).log()
+
+
 @causes("question_failed")
 def a_statement_that_fails(scene):
     sample.fail(scene.own, "22012")

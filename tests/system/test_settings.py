@@ -229,6 +229,21 @@ def test_authentiks_variables_reach_its_database_with_the_password_in_a_file_of_
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
 
 
+def test_a_password_file_of_libpq_that_others_may_read_is_one_line_in_our_form(start_workers, directory):
+    """libpq itself would write to standard error at each try of each server."""
+    path = directory / "pgpass-of-all"
+    path.write_text("*:*:*:*:secretword\n")
+    path.chmod(0o444)
+    workers = start_workers("host=%s,/nowhere dbname=none" % directory, workers=2, has_database=False, database_wait="0ms",
+                            environment={"PGPASSFILE": str(path)})
+    failed = re.compile(rb'^event_matcher_database_connects_total\{.*"failed".*\} (\d+)$', re.M)
+    servers.wait_until(lambda: sum(map(int, failed.findall(fastcgi.ask(workers.socket, "/-/metrics/").body))) >= 8, "some tries")
+    assert workers.stop() == 0 and "secretword" not in workers.log()
+    lines = workers.log().splitlines()
+    assert [line for line in lines if not re.match(r"\d{4}-\S+Z (error|warning|info) \d+ [a-z_]+ ", line)] == []
+    assert len([line for line in lines if " passfile_unread the password file %s is not read: " % path in line]) == 1
+
+
 def test_a_log_of_json_has_an_object_a_line_and_goes_to_the_file(start_workers, alone):
     path = alone.server.directory / ("json-%s.log" % os.getpid())
     workers = start_workers(alone, log_format="json", log_file=path, stderr_to=subprocess.DEVNULL)
