@@ -265,6 +265,7 @@ class Workers(Process):
 
 class Nginx(Process):
     end_signal = signal.SIGQUIT
+    prefix = ()  # what starts it elsewhere
 
     def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None, extra=""):
         shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
@@ -279,7 +280,7 @@ class Nginx(Process):
             self.use_tenant(directory, tenant)
         for path in directory.iterdir():
             path.chmod(0o644)
-        super().__init__(["nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx")
+        super().__init__([*self.prefix, "nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx")
         self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "nginx")
 
     @staticmethod

@@ -54,7 +54,7 @@ def test_every_check_of_invariants_is_explained():
     assert checks == set(re.findall(r"^- `(\w+_check)`", TEXT, re.M)) and len(checks) >= 4
 
 
-@pytest.mark.parametrize("document", ["docs/design.md", "docs/web-servers.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("document", ["docs/design.md", "docs/cluster.md", "docs/web-servers.md", "CONTRIBUTING.md"])
 def test_the_files_that_are_named_exist(document):
     text = (ROOT / document).read_text()
     names = re.findall(r"`((?:src|sql|nginx|tests|scripts|docs)/[\w./-]*\w)`", text)
