@@ -2,6 +2,7 @@
 """Hosts of their own addresses on one machine: network namespaces on a bridge, and the servers of a cluster in them."""
 import os
 import re
+import shutil
 import signal
 import subprocess
 
@@ -74,7 +75,7 @@ class Postgres(servers.Postgres):
     """On a host; following: the primary that it is a copy of."""
 
     def __init__(self, directory, network, address, following=None):
-        self.prefix, self.address = network.at(address), address
+        self.prefix, self.address, self.network = network.at(address), address, network
         if following:
             subprocess.run([*self.prefix, servers.BIN / "pg_basebackup", "-D", directory / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync",
                             "-h", following.address, "-U", "postgres"], check=True, capture_output=True, cwd=directory, **servers.unprivileged())
@@ -83,6 +84,12 @@ class Postgres(servers.Postgres):
             with open(self.data / "pg_hba.conf", "a") as rules:
                 rules.write("host all,replication all 10.77.0.0/24 trust\n")
             self.run("select pg_reload_conf()")
+
+    def follow(self, primary):
+        """What has been the primary comes back as the other's standby, with a copy of its data."""
+        self.stop(signal.SIGQUIT)
+        shutil.rmtree(self.data)
+        return Postgres(self.directory, self.network, self.address, primary)
 
     def start_again(self):
         if self.arguments[0] != self.prefix[0]:

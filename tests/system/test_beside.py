@@ -16,6 +16,7 @@ import pytest
 import rawhttp
 import servers
 import standin
+from conftest import factory
 from sample import ADMIN, KEY, POLICIES, URI
 
 SITES = {"documented": "", "hosts": "", "path": "/sso", "full": ""}  # and the path below which authentik is
@@ -78,6 +79,12 @@ class Site(servers.Process):
 
 
 @pytest.fixture(scope="module")
+def workers(plain, alone):
+    """This is about web servers: one build is enough."""
+    yield from map(lambda start: start(alone), factory(servers.Workers, plain))
+
+
+@pytest.fixture(scope="module")
 def certificate(directory):
     return standin.make_certificate(directory)
 
@@ -91,7 +98,6 @@ def authentik(certificate):
 
 @pytest.fixture
 def start_site():
-    from conftest import factory
     yield from factory(Site)
 
 
@@ -227,8 +233,8 @@ def test_our_failure_goes_through_the_sites_own_location(site, start_site, certi
     assert replies[0] == replies[1] and asked[0] == asked[1]
 
 
-def test_a_database_that_is_away_leads_to_authentik(start_workers, start_site, authentik, certificate, tmp_path):
-    workers = start_workers("host=%s" % tmp_path, has_database=False, database_wait="0ms")
+def test_a_database_that_is_away_leads_to_authentik(start_plain, start_site, authentik, certificate, tmp_path):
+    workers = start_plain("host=%s" % tmp_path, has_database=False, database_wait="0ms")
     assert authentiks(start_site("documented", authentik, certificate, workers.socket).ask("GET", URI, KEY))
 
 

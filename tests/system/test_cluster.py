@@ -118,16 +118,14 @@ def test_a_balancer_alone_may_ask_a_host(network, hosts):
     servers.wait_until(lambda: " connection_foreign " in hosts[ONE].log(), "the log to name it")
 
 
-@pytest.mark.parametrize("balancer", [cluster.Nginx], indirect=True)
 def test_a_standby_that_is_promoted_serves_within_seconds(balancer, network, databases, figure):
-    """The last test here: the module's primary is gone afterwards."""
     primary, standby = databases
     load = Load(balancer)
     died = time.monotonic()
     primary.process.send_signal(signal.SIGKILL)
     servers.wait_until(lambda: 503 in {outcome.status for outcome in list(load.outcomes)}, "database_wait to be over")
-    subprocess.run([*network.at(STANDBY), *shlex.split(cluster.documented("psql")), "-U", "postgres"], check=True, capture_output=True,
-                   **servers.unprivileged())
+    command = shlex.split(cluster.documented("psql").replace(STANDBY, standby.address))
+    subprocess.run([*network.at(standby.address), *command, "-U", "postgres"], check=True, capture_output=True, **servers.unprivileged())
     promoted = time.monotonic()
     servers.wait_until(lambda: any(outcome.right and outcome.sent > promoted + 2 for outcome in list(load.outcomes)), "answers again")
     load.stop()
@@ -135,3 +133,5 @@ def test_a_standby_that_is_promoted_serves_within_seconds(balancer, network, dat
     assert {outcome.status for outcome in failed} == {503} and died <= min(outcome.sent for outcome in failed)
     figure("503 of %d requests, the standby promoted %.1f s after its primary's death: the last one, seconds after the promotion: %d, and" %
            (len(load.outcomes), promoted - died, len(failed)), max(outcome.sent for outcome in failed) - promoted, 1.5)
+    databases.reverse()
+    databases[1] = primary.follow(standby)

@@ -15,6 +15,12 @@ from sample import ADMIN, KEY, POLICIES, URI
 
 
 @pytest.fixture(scope="module")
+def workers(plain, alone):
+    """This is about web servers: one build is enough."""
+    yield from map(lambda start: start(alone), factory(servers.Workers, plain))
+
+
+@pytest.fixture(scope="module")
 def authentik(directory):
     server = standin.Authentik(standin.make_certificate(directory))
     yield server
@@ -81,14 +87,14 @@ def test_300_on_a_kept_connection_are_ours(server, workers):
 
 
 @pytest.mark.parametrize("name", ["haproxy", "apache", "caddy"])
-def test_while_the_workers_are_gone_authentik_answers(name, start_server, start_workers, alone, authentik):
-    workers = start_workers(alone)
+def test_while_the_workers_are_gone_authentik_answers(name, start_server, start_plain, alone, authentik):
+    workers = start_plain(alone)
     server = start_server(name, authentik, workers.socket)
     assert who(ask(server, "GET", URI, KEY)) == "ours"
     assert workers.stop() == 0
     answers = [ask(server, "GET", URI, KEY) for _ in range(20)]
     assert [(answer.status, who(answer)) for answer in answers] == [(200, "authentik's")] * 20
-    start_workers(alone, socket=workers.socket)
+    start_plain(alone, socket=workers.socket)
     servers.wait_until(lambda: who(ask(server, "GET", URI, KEY)) == "ours", "the workers' answers again")
 
 
@@ -96,16 +102,24 @@ def test_lighttpd_says_503_while_the_workers_are_gone(start_server, authentik):
     assert ask(start_server("lighttpd", authentik, "/nowhere/workers.sock"), "GET", URI, KEY).status == 503
 
 
+@pytest.mark.parametrize("name, status, whose", [("haproxy", 503, "ours"), ("apache", 503, "ours"), ("lighttpd", 503, "ours"),
+                                                 ("caddy", 200, "authentik's")])
+def test_while_the_database_is_away_it_is_answered_as_the_document_says(name, status, whose, start_server, start_plain, authentik, tmp_path):
+    workers = start_plain("host=%s" % tmp_path, has_database=False, database_wait="0ms")
+    response = ask(start_server(name, authentik, workers.socket), "GET", URI, KEY)
+    assert (response.status, who(response)) == (status, whose) and response.getheader("Retry-After") == (None if status == 200 else "1")
+
+
 @pytest.mark.parametrize("name, line", [("apache", "CGIPassAuth"), ("haproxy", "pass-header")])
-def test_a_web_server_that_keeps_the_key_to_itself_is_named_in_the_log_once(name, line, start_server, start_workers, alone, authentik):
-    workers = start_workers(alone)
+def test_a_web_server_that_keeps_the_key_to_itself_is_named_in_the_log_once(name, line, start_server, start_plain, alone, authentik):
+    workers = start_plain(alone)
     server = start_server(name, authentik, workers.socket, line)
     statuses = [ask(server, "GET", URI, KEY).status for _ in range(30)]
     assert statuses == [403] * 30 and workers.log().count(" key_withheld ") == 1 and line in workers.log()
 
 
-def test_one_request_with_a_key_is_enough_for_no_hint(start_workers, alone):
-    workers = start_workers(alone)
+def test_one_request_with_a_key_is_enough_for_no_hint(start_plain, alone):
+    workers = start_plain(alone)
     for keys in ([None] * 9, ["nope"], [None] * 50):
         assert {fastcgi.ask(workers.socket, URI, key).status for key in keys} == {403}
     assert fastcgi.ask(workers.socket, "/-/health/live/").status == 200 and "key_withheld" not in workers.log()
