@@ -238,6 +238,17 @@ def test_a_database_that_is_away_leads_to_authentik(start_plain, start_site, aut
     assert authentiks(start_site("documented", authentik, certificate, workers.socket).ask("GET", URI, KEY))
 
 
+def test_where_no_host_of_a_cluster_answers_authentik_does(start_site, authentik, certificate):
+    """cluster.conf's upstream in the place of that in event-matcher.http.conf, as it says; nobody listens there."""
+    site = start_site("documented", authentik, certificate, "/nowhere/workers.sock")
+    conf, shipped = site.directory / "event-matcher.http.conf", (servers.ROOT / "nginx" / "cluster.conf").read_text()
+    upstream = block("upstream event_matcher", shipped).replace("10.0.0.11", "127.0.0.1").replace("10.0.0.12", "127.0.0.2")
+    conf.write_text(conf.read_text().replace(block("upstream event_matcher", conf.read_text()), upstream.replace(":9000", ":1")))
+    subprocess.run([*site.command, "-s", "reload"], cwd=site.directory, check=True, capture_output=True, **servers.unprivileged())
+    servers.wait_until(lambda: authentiks(site.ask("GET", URI, KEY)) and "127.0.0.2:1" in site.log(), "both hosts to be tried")
+    assert [authentiks(site.ask("GET", URI, KEY)) for _ in range(5)] == [True] * 5
+
+
 def test_what_authentik_refuses_after_us_is_the_sites_to_word(start_site, authentik, certificate, monkeypatch):
     monkeypatch.setattr(standin.Handler, "status", lambda handler: 404 if "event_matcher" in handler.path else 200)
     replies = [start_site("full", authentik, certificate, *workers).ask("GET", URI, KEY) for workers in ([], ["/nowhere/workers.sock"])]

@@ -113,7 +113,7 @@ def test_a_change_is_seen_by_the_very_next_request_as_the_primary_is_asked(balan
 
 
 def test_a_balancer_alone_may_ask_a_host(network, hosts):
-    ask = [*network.at(TWO), "python3", "-c", "import socket; s = socket.create_connection(('%s', 9000)); print(len(s.recv(1)))" % ONE]
+    ask = [*network.at(TWO), "python3", "-c", "import socket; s = socket.create_connection(('%s', 9000), 20); print(len(s.recv(1)))" % ONE]
     assert subprocess.run(ask, capture_output=True, text=True, check=True, **servers.unprivileged()).stdout == "0\n"
     servers.wait_until(lambda: " connection_foreign " in hosts[ONE].log(), "the log to name it")
 
