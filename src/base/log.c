@@ -164,10 +164,11 @@ static void tell(
     const struct log_event *event, const char *request, const char *format, va_list arguments)
 {
 	char message[LOG_LINE_SIZE];
+	bool cut = vsnprintf(message, sizeof(message), format, arguments) >= LOG_LINE_SIZE;
 	struct log_line line = line_of(event, message);
 
 	line.request = request;
-	line.cut = vsnprintf(message, sizeof(message), format, arguments) >= LOG_LINE_SIZE;
+	line.cut = cut;
 	tell_losses();
 	if (!write_line(&line))
 		note_loss();
