@@ -38,7 +38,7 @@ class Site(servers.Process):
 
     end_signal = servers.signal.SIGQUIT
 
-    def __init__(self, directory, name, authentik, certificate, workers=None, extra=""):
+    def __init__(self, directory, name, authentik, certificate, workers=None, extra="", zone=""):
         self.tls, self.http = str(directory / "https.sock"), str(directory / "http.sock")
         (directory / "files").mkdir()
         (directory / "files" / "a.txt").write_text("a file\n")
@@ -56,7 +56,7 @@ class Site(servers.Process):
         if workers:
             site = re.sub(r"# (event-matcher\.(http|server)\.conf)\n", lambda found: (extra if found[2] == "server" else "") +
                           "include %s;\n" % found[1], site)
-        (directory / "site.conf").write_text(site)
+        (directory / "site.conf").write_text(zone + site)
         (directory / "nginx.conf").write_text(FRAME)
         for path in directory.glob("*.conf"):
             path.chmod(0o644)
@@ -247,6 +247,12 @@ def test_where_no_host_of_a_cluster_answers_authentik_does(start_site, authentik
     subprocess.run([*site.command, "-s", "reload"], cwd=site.directory, check=True, capture_output=True, **servers.unprivileged())
     servers.wait_until(lambda: authentiks(site.ask("GET", URI, KEY)) and "127.0.0.2:1" in site.log(), "both hosts to be tried")
     assert [authentiks(site.ask("GET", URI, KEY)) for _ in range(5)] == [True] * 5
+
+
+def test_a_limit_of_the_sites_own_is_not_got_round(start_site, workers, authentik, certificate):
+    site = start_site("documented", authentik, certificate, workers.socket, "limit_req zone=own;\n", "limit_req_zone own zone=own:64k rate=1r/m;\n")
+    replies = [site.ask("GET", URI, KEY) for _ in range(3)]
+    assert [reply.status for reply in replies] == [200, 503, 503] and json.loads(replies[1].content)["detail"] and authentik.asked == []
 
 
 def test_what_authentik_refuses_after_us_is_the_sites_to_word(start_site, authentik, certificate, monkeypatch):
