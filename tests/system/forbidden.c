@@ -13,6 +13,7 @@
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 typedef ssize_t receive(int, void *, size_t, int);
@@ -24,13 +25,17 @@ static const struct {
 } calls[] = {
     {"execve", {SYS_execve, (long)"/bin/true"}},
     {"open", {SYS_openat, AT_FDCWD, (long)"/etc/passwd", O_RDONLY}},
-    {"create", {SYS_openat, AT_FDCWD, (long)"/tmp/x", O_WRONLY | O_CREAT, 0600}},
-    {"unlink", {SYS_unlinkat, AT_FDCWD, (long)"/tmp/x"}},
+    {"create",
+	{SYS_openat, AT_FDCWD, (long)"/tmp/event-matcher-forbidden", O_WRONLY | O_CREAT, 0600}},
+    {"unlink", {SYS_unlinkat, AT_FDCWD, (long)"/tmp/event-matcher-forbidden"}},
     {"socket", {SYS_socket, AF_INET, SOCK_STREAM}},
     {"raw", {SYS_socket, AF_INET, SOCK_RAW}},
     {"packet", {SYS_socket, AF_PACKET, SOCK_DGRAM}},
     {"connect", {SYS_connect, -1}},
-    {"bind", {SYS_bind, -1, 0, sizeof(struct sockaddr_in)}},
+    {"bind", {SYS_bind, -1, 0, sizeof(struct sockaddr_un)}},
+    {"bind as systemd", {SYS_bind, -1, 0, sizeof(struct sockaddr)}},
+    {"capabilities", {SYS_prctl, PR_CAPBSET_READ, 0}},
+    {"keyring", {SYS_keyctl, 0, -5, 0}},
     {"listen", {SYS_listen, -1, 1}},
     {"fork", {SYS_clone, SIGCHLD}},
     {"ptrace", {SYS_ptrace, PTRACE_TRACEME}},

@@ -20,7 +20,7 @@ KILLED = "signal 31 (Bad system call)"
 # By their names in forbidden.c.
 OF_NOBODY = ["execve", "unlink", "raw", "packet", "bind", "listen", "fork", "ptrace", "executable", "protect", "dumpable", "kill",
              "signal", "terminal", "limit", "memory"]
-OF_CONNECTING = ["open", "socket", "connect", "create"]
+OF_CONNECTING = ["open", "socket", "connect", "create", "bind as systemd", "capabilities", "keyring"]
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_thread_that_connects_is_killed_for_what_no_connection_needs(start_poo
 def test_a_thread_that_connects_may_open_and_connect_but_create_nothing(start_plain, plain, name):
     workers = start_plain("host=/nonexistent", has_database=False, environment=preloaded(plain, FORBIDDEN=name))
     servers.wait_until(lambda: "/nonexistent/" in workers.log(), "the try")
-    assert workers.stop() == 0 and "signal" not in workers.log() and not os.path.exists("/tmp/x")
+    assert workers.stop() == 0 and "signal" not in workers.log() and not os.path.exists("/tmp/event-matcher-forbidden")
 
 
 def test_without_the_sandbox_the_same_calls_are_made(start_plain, plain, alone):
@@ -116,6 +116,16 @@ def test_each_thread_of_a_worker_has_no_privileges_to_gain_and_a_filter_and_no_c
         assert owner(pid) == 0
         assert re.search(r"^Max core file size +0 +0 ", pathlib.Path("/proc/%d/limits" % pid).read_text(), re.M)
     assert status(workers.pid, workers.pid)["NoNewPrivs"] == "1" and owner(workers.pid) == 0
+
+
+@pytest.mark.parametrize("cache", ["KEYRING:session:none", "DIR:/nonexistent", "KCM:"])
+def test_tickets_of_kerberos_may_be_looked_for_anywhere(start_plain, cache):
+    """libpq looks for them once a server on TCP is there."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        workers = start_plain("host=127.0.0.1 port=%d user=x dbname=x" % silent.getsockname()[1], has_database=False, connect_timeout="1s",
+                              environment={"KRB5CCNAME": cache})
+        servers.wait_until(lambda: "did not answer in time" in workers.log(), "the try")
+        assert workers.stop() == 0 and "signal" not in workers.log()
 
 
 def test_a_lone_worker_is_in_the_sandbox_too(plain, alone):
