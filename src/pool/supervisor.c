@@ -27,18 +27,20 @@ struct supervisor {
 	int ready; /* where another program waits for the word that this one serves; -1: none does */
 	sigset_t watched;
 	bool ending, wants_upgrade;
+	bool told; /* to end, by a signal */
 };
 
+/* One that drains as another program has its place has not been told before. */
 static void end(struct supervisor *supervisor, int number)
 {
-	bool at_once = supervisor->ending || number == SIGINT;
+	bool at_once = supervisor->told || number == SIGINT;
 
 	log_event(at_once ? &event_pool_ending : &event_pool_draining, "%s: %s", strsignal(number),
 	    at_once ? "ending" : "draining");
 	if (!supervisor->ending)
 		listener_end(supervisor->listeners);
 	upgrade_cancel(&supervisor->upgrade);
-	supervisor->ending = true;
+	supervisor->ending = supervisor->told = true;
 	succession_end(&supervisor->pool, at_once);
 }
 

@@ -14,6 +14,7 @@ import pytest
 import fastcgi
 import openloop
 import pools
+import sample
 import servers
 from openloop import Busy, OpenLoop, figure
 from sample import ADMIN, URI
@@ -248,6 +249,21 @@ def test_an_upgrade_that_fails_can_be_tried_again_and_a_reload_works_after_it(up
     pools.put_in_place(pool, source=program)
     pools.upgrade(pool)
     assert pool.process.wait(60) == 0 and pools.status(pool) == 200
+
+
+def test_a_signal_to_the_group_after_an_upgrade_cuts_nothing_off(upgradable, own):
+    """It reaches the old supervisor, which drains already, and the new one, each once."""
+    openloop.slow_down(own, 2)
+    pool = upgradable(own, workers=2, prefix=["setsid"])
+    pending = [fastcgi.Connection(pool.socket) for _ in range(20)]
+    for connection in pending:
+        connection.send(sample.request())
+    servers.wait_until(lambda: own.server.run("select count(*) from pg_stat_activity where datname = '%s' and query like '%%policy%%' "
+                                              "and state = 'active'" % own.name)[0][0] > 0, "the questions to be asked")
+    pools.upgrade(pool)
+    os.killpg(pool.pid, signal.SIGTERM)
+    statuses = [connection.reply().status for connection in pending]
+    assert statuses == [200] * 20 and pool.process.wait(60) == 0
 
 
 def test_an_upgrade_refuses_another_socket_in_words(upgradable, alone, directory):
