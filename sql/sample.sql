@@ -9,6 +9,28 @@ begin;
 -- Nothing of the schema is searched: functions and operators made there by others would run with your rights.
 set local search_path = pg_catalog, pg_temp;
 
+-- Nor is anything written to what somebody else has made under a table's name: its triggers would run with your rights.
+select set_config('event_matcher.schema', :'schema', true) as schema \gset loaded_
+do $$
+declare
+    anothers constant text := (
+        select string_agg(format('%I', c.relname), ', ' order by c.relname)
+          from pg_class c
+          join pg_namespace n on n.oid = c.relnamespace
+          join pg_database d on d.datname = current_database()
+         where n.nspname = current_setting('event_matcher.schema')
+           and c.relname ~ '^(auth|authentik|django|guardian)_'
+           and c.relkind in ('r', 'p', 'v', 'm', 'f')
+           and pg_get_userbyid(c.relowner) <> current_user
+           and c.relowner <> d.datdba);
+begin
+    if anothers is not null then
+        raise exception 'neither you nor the owner of the database owns %', anothers
+            using hint = 'load this as the owner of the tables';
+    end if;
+end
+$$;
+
 insert into :"schema".authentik_policies_policy (policy_uuid, name, execution_logging) values
     ('11111111-1111-4111-8111-111111111111', 'default-match-configuration-error', true),
     ('22222222-2222-4222-8222-222222222222', 'default-match-policy-exception', false),

@@ -103,6 +103,25 @@ def test_a_superuser_who_loads_the_schema_and_the_data_calls_nothing_of_others(s
         postgres.run("drop role mallory_of_the_schema")
 
 
+@pytest.mark.parametrize("stops", [0, 1])
+def test_a_superuser_who_loads_the_data_into_a_table_of_somebody_elses_calls_nothing_of_theirs(postgres, stops):
+    """Which was there before the schema was loaded, and that was told."""
+    postgres.run("create database mallorys_table")
+    try:
+        database = servers.Database(postgres, "mallorys_table")
+        database.run("create role mallory_of_the_table; grant create on schema public to mallory_of_the_table; set role mallory_of_the_table; "
+                     "create table public.authentik_policies_policy (policy_uuid uuid, name text, execution_logging boolean); "
+                     "create function public.spy() returns trigger language plpgsql as $$ begin raise 'hostile: a trigger'; end $$; "
+                     "create trigger spy before insert on public.authentik_policies_policy for each row execute function public.spy()")
+        start = len(postgres.log())
+        for file in ("schema.sql", "sample.sql"):
+            subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=%d" % stops, "-f", SQL / file, database.owner_dsn], capture_output=True)
+        assert said(database, start) == [] and "neither you nor the owner of the database owns authentik_policies_policy" in postgres.log()[start:]
+    finally:
+        postgres.run("drop database mallorys_table with (force)")
+        postgres.run("drop role mallory_of_the_table")
+
+
 def test_the_hostile_objects_are_called_by_whoever_searches_their_schema(hostile):
     """Or the test above would prove nothing."""
     start = len(hostile.server.log())
