@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HOUR 3600000u /* milliseconds */
@@ -100,6 +101,14 @@ enum settings_action settings_load(
 		return SETTINGS_INVALID;
 	choose_workers(settings);
 	return loader.command;
+}
+
+bool settings_can_be_read_again(const struct settings *settings)
+{
+	const char *file = settings->origins.file;
+	struct stat status;
+
+	return !file || stat(file, &status) != 0 || !S_ISFIFO(status.st_mode);
 }
 
 bool settings_may_replace(const struct settings *running, const struct settings *settings,

@@ -52,6 +52,12 @@ enum settings_action settings_load(
     struct settings *settings, int argc, char **argv, char error[SETTINGS_ERROR_SIZE]);
 
 /*
+ * Can the file that they come from be read once more? A pipe, as of a shell's <(...), has been read: it is empty then,
+ * or nobody writes to it. True where they come from no file, or from one that is gone: reading says so.
+ */
+bool settings_can_be_read_again(const struct settings *settings);
+
+/*
  * May a running pool take these settings in place of its own? False with a sentence in error that names each setting
  * which has changed and is kept until a restart.
  */

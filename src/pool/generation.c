@@ -9,6 +9,12 @@
 static bool load(struct settings *settings, const struct invocation *invocation,
     const struct settings *running, char error[SETTINGS_ERROR_SIZE])
 {
+	if (!settings_can_be_read_again(running)) {
+		snprintf(error, SETTINGS_ERROR_SIZE,
+		    "the settings file %s is a pipe, which cannot be read again",
+		    running->origins.file);
+		return false;
+	}
 	return configuration_load(settings, invocation->argc, invocation->argv, error) ==
 		   SETTINGS_RUN &&
 	       settings_may_replace(running, settings, error);

@@ -148,6 +148,9 @@ void upgrade_begin(struct upgrade *upgrade, const struct invocation *invocation,
 			      "needs an init above it");
 	else if (!*invocation->program)
 		fail(upgrade, "the program's file is not known");
+	else if (!settings_can_be_read_again(settings))
+		fail(upgrade,
+		    "the settings file is a pipe, which the new program cannot read again");
 	else
 		start(upgrade, invocation, listeners, settings);
 }

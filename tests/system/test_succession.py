@@ -134,6 +134,24 @@ def test_a_connection_string_with_a_fault_is_refused_at_a_reload_and_not_told(pr
     assert pool.stop() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR2])
+def test_settings_that_came_through_a_pipe_are_kept_in_words(program, alone, directory, number):
+    """A shell's <(...), or a FIFO: read again it is empty, or nobody writes to it and who opens it waits."""
+    path, socket_path = directory / ("fifo%d" % number), str(directory / ("fifo%d.sock" % number))
+    os.mkfifo(path, 0o666)
+    path.chmod(0o666)
+    pool = servers.Process([program, "--config=%s" % path], directory, "fifo%d" % number)
+    path.write_text("listen = unix:%s\ndatabase = %s\nworkers = 1\n" % (socket_path, alone.dsn))
+    try:
+        pool.wait_ready(lambda: "is serving" in pool.log(), "the pool")
+        pool.process.send_signal(number)
+        pools.said(pool, "is a pipe, which ")
+        pools.said(pool, "the pool goes on as it was")
+        assert fastcgi.ask(socket_path, URI, ADMIN).status == 200 and pool.stop() == 0
+    finally:
+        pool.process.kill()
+
+
 def test_a_reload_whose_workers_cannot_start_leaves_all_as_it_was(start_plain, alone, directory):
     """Without sanitizers, which report memory that they do not get."""
     workers = pools.configured(start_plain, alone, directory)
