@@ -79,11 +79,24 @@ static bool read_missing(struct setup *setup, const PGresult *rows)
 	return false;
 }
 
+/* One row with as many columns, as whoever reads it relies on: what answers may be no PostgreSQL. */
+static bool is_row(struct setup *setup, const PGresult *rows, int columns)
+{
+	bool good = PQntuples(rows) == 1 && PQnfields(rows) >= columns;
+
+	if (!good)
+		snprintf(setup->session->fault, SESSION_TEXT_MAX,
+		    "%s: an answer does not fit its question", setting_up);
+	return good;
+}
+
 static bool read_facts(struct setup *setup, const PGresult *rows)
 {
 	struct session *session = setup->session;
 	const char *warning;
 
+	if (!is_row(setup, rows, setup->kind->set[0]->columns))
+		return false;
 	setup->kind->read_facts(session->facts, rows);
 	warning = setup->kind->warning(session->facts);
 	snprintf(session->remarks, sizeof(session->remarks), "%s", warning ? warning : "");
@@ -109,6 +122,8 @@ static bool read_remarks(struct setup *setup, const PGresult *rows)
 /* Is the session that answers the one that the connection began with? */
 static bool read_backend(struct setup *setup, const PGresult *rows)
 {
+	if (!is_row(setup, rows, 1))
+		return false;
 	setup->pooled |= strcmp(PQgetvalue(rows, 0, 0), setup->backend) != 0;
 	return true;
 }

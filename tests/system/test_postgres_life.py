@@ -405,6 +405,36 @@ def test_a_server_that_takes_connections_and_stays_silent_is_given_up_for_the_ne
     figure("behind a server that says nothing, seconds", took, 1.5, room=3)
 
 
+LET_IN = b"R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x01\0\0\0\x01Z\0\0\0\x05I"
+ANSWERS = {"no rows": b"1\0\0\0\x042\0\0\0\x04T\0\0\0\x06\0\0C\0\0\0\x0dSELECT 1\0", "nothing": b"1\0\0\0\x042\0\0\0\x04n\0\0\0\x04C\0\0\0\x0dSELECT 0\0"}
+
+
+def answer_always(listener, text):
+    """Lets everybody in, and answers eight statements at each Sync as no PostgreSQL would."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(LET_IN)
+                while data := connection.recv(1 << 16):
+                    if b"S\0\0\0\x04" in data:
+                        connection.sendall(text * 8 + b"Z\0\0\0\x05I")
+
+
+@pytest.mark.parametrize("kind", ANSWERS)
+def test_a_server_whose_answers_do_not_fit_costs_its_session_and_no_worker(start_workers, kind):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=answer_always, args=(listener, ANSWERS[kind]), daemon=True)
+        thread.start()
+        dsn = "host=127.0.0.1 port=%d user=x dbname=x sslmode=disable gssencmode=disable" % listener.getsockname()[1]
+        workers = start_workers(dsn, has_database=False, database_wait="0s")
+        servers.wait_until(lambda: "an answer does not fit its question" in workers.log(), "the log to say so")
+        assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503 and "signal" not in workers.log() and workers.stop() == 0
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may give a name two addresses")
 def test_each_address_of_a_name_is_tried(program, own, tmp_path):
     """Whichever of the two comes first: one is silent, the other is a server."""
