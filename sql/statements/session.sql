@@ -5,9 +5,10 @@
 -- name their schema, and it has no operator and no type. Without row_security PostgreSQL refuses a query whose rows a policy
 -- would hide from us, where it would leave them out. The generic plan is essential: planned anew each time, our statements
 -- cost thrice as much. A lock is waited for for less than deadlock_timeout (1 s), so that of a deadlock with a migration we
--- are the ones who give way. All else is here because a role, a database or a server may set it, and an answer, its plan or
--- the session's life would follow: each has the value that our statements were written for. What a version of PostgreSQL
--- lacks is left out. No row comes back: one round trip is enough.
+-- are the ones who give way. Our parameters are keys, and no error is to bring them into the server's log. All else is
+-- here because a role, a database or a server may set it, and an answer, its plan or the session's life would follow: each
+-- has the value that our statements were written for. What a version of PostgreSQL lacks is left out. No row comes back:
+-- one round trip is enough.
 select
   from (values ('search_path', 'pg_catalog, pg_temp'),
                ('client_encoding', 'UTF8'),
@@ -25,6 +26,7 @@ select
                ('default_transaction_isolation', 'read committed'),
                ('default_transaction_deferrable', 'off'),
                ('client_min_messages', 'warning'),
+               ('log_parameter_max_length_on_error', '0'),
                ('DateStyle', 'ISO, MDY'),
                ('IntervalStyle', 'postgres'),
                ('TimeZone', 'UTC'),

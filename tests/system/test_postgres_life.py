@@ -165,6 +165,18 @@ def test_no_setting_of_a_role_or_a_database_changes_an_answer(start_workers, pro
     assert serves(workers) and "is lost" not in workers.log()
 
 
+def test_a_statement_that_fails_brings_no_key_into_the_servers_log(start_workers, own):
+    """Its parameters stand there where a role, a database or the server says so."""
+    sample.fail(own, "22012")
+    own.run("alter role event_matcher in database %s set log_parameter_max_length_on_error = -1" % own.name)
+    workers, since = start_workers(own), len(own.server.log())
+    assert status(workers, URI, ADMIN) == 500
+    servers.wait_until(lambda: "a secret of the database" in own.server.log()[since:], "the error in the server's log")
+    own.run("do $$ begin raise log 'all has been said'; end $$")
+    servers.wait_until(lambda: "all has been said" in own.server.log()[since:], "the rest of it")
+    assert ADMIN not in own.server.log()[since:] and POLICIES[0] not in own.server.log()[since:]
+
+
 def test_each_setting_of_the_hostile_list_is_one_that_we_set(own):
     set_by_us = servers.statement("session")
     assert [name for name in HOSTILE_SETTINGS if "('%s'," % name not in set_by_us] == []
