@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum kind { COUNTER, GAUGE, FLAG, BUCKET, TIME_SUM, SIZE_SUM };
+enum kind { COUNTER, GAUGE, FLAG, KNOWN, BUCKET, TIME_SUM, SIZE_SUM };
 
 enum { TIME_BOUNDS = 14, SIZE_BOUNDS = 7, OCTAVES = 22 };
 
@@ -24,11 +24,15 @@ static const struct row {
 #include "base/metrics.def"
 };
 
-static const char *const types[] = {
-    [COUNTER] = "counter", [GAUGE] = "gauge", [FLAG] = "gauge", [BUCKET] = "histogram"};
+static const char *const types[] = {[COUNTER] = "counter",
+    [GAUGE] = "gauge",
+    [FLAG] = "gauge",
+    [KNOWN] = "gauge",
+    [BUCKET] = "histogram"};
 static const char *const suffixes[] = {[COUNTER] = "",
     [GAUGE] = "",
     [FLAG] = "",
+    [KNOWN] = "",
     [BUCKET] = "_bucket",
     [TIME_SUM] = "_sum",
     [SIZE_SUM] = "_sum"};
@@ -111,7 +115,7 @@ void metric_host_add(const char *name)
 void metric_close(struct metric_counts *counts)
 {
 	for (size_t i = 0; i < METRIC_COUNT_OF_ALL; i++)
-		if (rows[i].kind == GAUGE || rows[i].kind == FLAG)
+		if (rows[i].kind == GAUGE || rows[i].kind == FLAG || rows[i].kind == KNOWN)
 			atomic_store_explicit(&counts->values[i], 0, memory_order_relaxed);
 }
 
@@ -138,9 +142,11 @@ static void write_head(struct buffer *text, const struct row *row)
 	buffer_append_text(text, line);
 }
 
-/* Is the row about nobody? */
+/* Is the row about nobody, or not known? */
 static bool is_vacant(const struct row *row, uint64_t value)
 {
+	if (row->kind == KNOWN)
+		return !value;
 	return row->host != ABOUT_ALL && !value && (unsigned)row->host >= metric_hosts->count;
 }
 
@@ -181,7 +187,8 @@ static void write_value(struct buffer *text, const struct row *row, uint64_t val
 	else if (row->kind == FLAG)
 		snprintf(number, sizeof(number), " %d\n", (int64_t)value > 0);
 	else
-		snprintf(number, sizeof(number), " %" PRId64 "\n", (int64_t)value);
+		snprintf(number, sizeof(number), " %" PRId64 "\n",
+		    (int64_t)value - (row->kind == KNOWN));
 	buffer_append_text(text, row->family);
 	buffer_append_text(text, suffixes[row->kind]);
 	write_labels(text, row);

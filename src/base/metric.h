@@ -51,7 +51,19 @@ static inline void metric_add(enum metric metric, uint64_t number)
 	    memory_order_relaxed);
 }
 
-/* The same from any thread, of a metric that is never counted otherwise. */
+/* The value of a GAUGE from now on. */
+static inline void metric_set(enum metric metric, uint64_t value)
+{
+	atomic_store_explicit(&metric_here->values[metric], value, memory_order_relaxed);
+}
+
+/* The same of one that is KNOWN, by one process of the pool only. */
+static inline void metric_know(enum metric metric, uint64_t value)
+{
+	metric_set(metric, value + 1);
+}
+
+/* As metric_add from any thread, of a metric that is never counted otherwise. */
 void metric_add_shared(enum metric metric, uint64_t number);
 
 /* What it has counted so far; of a gauge, what is. */

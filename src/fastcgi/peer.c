@@ -278,15 +278,35 @@ static void end(struct peer *peer)
 }
 
 /* A peer that sends a byte now and then makes progress for ever: the body as a whole has a limit. */
+static void fail(struct peer *peer, enum metric metric, const char *reason)
+{
+	metric_add(metric, 1);
+	peer_close(peer, reason);
+}
+
 static void go_on(struct peer *peer)
 {
 	const struct peers *peers = peer->peers;
 
 	if (peer->framing.phase == FRAMING_BODY &&
 	    uv_now(peers->loop) - peer->body_since >= peers->settings->body_timeout)
-		peer_close(peer, "no whole body within body_timeout");
+		fail(peer, METRIC_FASTCGI_BODY, "no whole body within body_timeout");
 	else
 		set_state(peer, PEER_RECEIVING);
+}
+
+/* What the protocol itself answers is a refusal, but for values that were asked for. */
+static void count_answer(const unsigned char *bytes)
+{
+	const FCGI_EndRequestRecord *end = (const void *)bytes;
+
+	if (end->header.type == FCGI_UNKNOWN_TYPE)
+		metric_add(METRIC_FASTCGI_TYPE, 1);
+	else if (end->header.type == FCGI_END_REQUEST)
+		metric_add(end->body.protocolStatus == FCGI_CANT_MPX_CONN
+			       ? METRIC_FASTCGI_MULTIPLEXED
+			       : METRIC_FASTCGI_ROLE,
+		    1);
 }
 
 static void send_answer(struct peer *peer, size_t before, bool closing)
@@ -317,6 +337,7 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 		end(peer);
 		break;
 	case FRAMING_ABORTED:
+		metric_add(METRIC_FASTCGI_ABORTED, 1);
 		cancel(peer);
 		if (!before)
 			buffer_borrow(&peer->out, &peer->peers->pool);
@@ -325,10 +346,11 @@ static void act(struct peer *peer, enum framing_event event, size_t before)
 		break;
 	case FRAMING_ANSWERED:
 	case FRAMING_LAST:
+		count_answer(peer->out.data + before);
 		send_answer(peer, before, event == FRAMING_LAST);
 		break;
 	case FRAMING_BROKEN:
-		peer_close(peer, peer->framing.fault);
+		fail(peer, METRIC_FASTCGI_PROTOCOL, peer->framing.fault);
 		break;
 	}
 }
@@ -386,6 +408,13 @@ static void received(struct peer *peer, const unsigned char *bytes, size_t lengt
 	settle(peer);
 }
 
+static void leave(struct peer *peer)
+{
+	if (peer->state != PEER_IDLE && peer->state != PEER_LINGERING)
+		metric_add(METRIC_FASTCGI_GONE, 1);
+	peer_close(peer, "the peer has closed it");
+}
+
 void peer_receive(struct peer *peer)
 {
 	struct peers *peers = peer->peers;
@@ -394,7 +423,7 @@ void peer_receive(struct peer *peer)
 	if (got > 0)
 		received(peer, peers->received, (size_t)got);
 	else if (got == 0)
-		peer_close(peer, "the peer has closed it");
+		leave(peer);
 	else if (errno != EAGAIN && errno != EINTR)
 		peer_close(peer, strerror(errno));
 }

@@ -2,17 +2,19 @@
 /* The listening socket and the life of its connections: accept, expire, drain, stop. */
 #include "fastcgi/server.h"
 
+#include "base/metric.h"
 #include "event.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <limits.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NOT_ALLOWED = -2 };
+enum { NOT_ALLOWED = -2, HIGHEST_FIRST = 63, POLLED_MAX = 32 };
 
 enum {
 	SWEEP_MS = 250,
@@ -70,6 +72,7 @@ static void on_closed(struct peers *peers)
 
 static void say_resting(struct server *server, const char *reason)
 {
+	metric_add(METRIC_WAITS_DESCRIPTOR, 1);
 	if (debounce_take(&server->resting, uv_now(server->peers.loop)))
 		log_event(&event_connection_unaccepted,
 		    "accepting a connection: %s; trying again when one is closed", reason);
@@ -103,6 +106,7 @@ static int accept_allowed(const struct server_gate *gate)
 
 	if (descriptor < 0 || allowed_has(&gate->server->allowed, &peer))
 		return descriptor;
+	metric_add(METRIC_FASTCGI_NOT_ALLOWED, 1);
 	say_foreign(gate->server, &peer);
 	close(descriptor);
 	return NOT_ALLOWED;
@@ -116,6 +120,8 @@ static bool accept_one(struct server_gate *gate)
 
 	if (descriptor == NOT_ALLOWED)
 		return true;
+	if (descriptor > server->highest)
+		server->highest = descriptor;
 	server->tight = descriptor + 1 >= server->first_kept;
 	if (server->tight)
 		say_resting(server, strerror(EMFILE));
@@ -151,6 +157,10 @@ static void expire(struct peers *peers, enum peer_state state, uint64_t limit, c
 
 		if (now - oldest->since < limit)
 			return;
+		if (state == PEER_RECEIVING || state == PEER_SENDING)
+			metric_add(
+			    state == PEER_SENDING ? METRIC_FASTCGI_SEND : METRIC_FASTCGI_RECEIVE,
+			    1);
 		peer_close(oldest, reason);
 	}
 }
@@ -233,11 +243,31 @@ int server_start(struct server *server, uv_loop_t *loop, const struct settings *
 	if (result != 0)
 		return result;
 	server->first_kept = first_kept();
+	server->highest = HIGHEST_FIRST;
 	server->sweep.data = server;
 	uv_timer_init(loop, &server->sweep);
 	uv_timer_start(&server->sweep, on_sweep, SWEEP_MS, SWEEP_MS);
 	update_gates(server);
 	return 0;
+}
+
+size_t server_count_descriptors(struct server *server)
+{
+	struct pollfd some[POLLED_MAX];
+	int next = 0, size, open = 0;
+
+	while (next <= server->highest) {
+		size = server->highest + 1 - next < POLLED_MAX ? server->highest + 1 - next
+							       : POLLED_MAX;
+		for (int i = 0; i < size; i++)
+			some[i] = (struct pollfd){.fd = next + i};
+		if (poll(some, (nfds_t)size, 0) < 0)
+			return 0;
+		for (int i = 0; i < size; i++)
+			open += !(some[i].revents & POLLNVAL);
+		next += size;
+	}
+	return (size_t)open;
 }
 
 size_t server_open(const struct server *server)

@@ -25,6 +25,7 @@ struct server {
 	uv_timer_t sweep;
 	bool accepting;
 	int first_kept; /* of the descriptors that are kept back for sessions with the database */
+	int highest;    /* descriptor that it has seen */
 	bool tight;     /* the next connection would take one of those */
 	struct debounce resting; /* no descriptor or no memory for a connection */
 	struct debounce foreign; /* sent away */
@@ -37,6 +38,12 @@ struct server {
  */
 int server_start(struct server *server, uv_loop_t *loop, const struct settings *settings,
     const struct listeners *listeners, const struct handler *handler);
+
+/*
+ * How many descriptors this process has open, up to the highest that a connection ever had and 63 at least; 0 where
+ * that cannot be told. In a sandbox nothing lists them, but poll(2) says which are none.
+ */
+size_t server_count_descriptors(struct server *server);
 
 /* How many connections are open. */
 size_t server_open(const struct server *server);

@@ -155,10 +155,25 @@ void crew_serve(struct crew *crew)
 	crew->failed = false;
 }
 
+static enum metric metric_of(int number)
+{
+	static const struct {
+		int number;
+		enum metric metric;
+	} known[] = {{SIGABRT, METRIC_ENDED_ABRT}, {SIGBUS, METRIC_ENDED_BUS},
+	    {SIGKILL, METRIC_ENDED_KILL}, {SIGSEGV, METRIC_ENDED_SEGV}, {SIGSYS, METRIC_ENDED_SYS}};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].number == number)
+			return known[i].metric;
+	return METRIC_ENDED_SIGNAL;
+}
+
 static void report_end(pid_t pid, int status, bool expected)
 {
 	if (!expected)
-		metric_add(WIFSIGNALED(status) ? METRIC_ENDED_SIGNAL : METRIC_ENDED_EXIT, 1);
+		metric_add(
+		    WIFSIGNALED(status) ? metric_of(WTERMSIG(status)) : METRIC_ENDED_EXIT, 1);
 	if (WIFSIGNALED(status))
 		log_event(&event_worker_killed, "worker %d was ended by signal %d (%s)", (int)pid,
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -67,6 +67,7 @@ static void derive(const struct scoreboard *board, struct metric_counts *derived
 	}
 	derived->values[METRIC_GENERATION] = atomic_load(&board->generation);
 	derived->values[METRIC_RELOAD_GOOD] = !atomic_load(&board->reload_failed);
+	derived->values[METRIC_RELOAD_TIME] = (uint64_t)atomic_load(&board->loaded);
 	derived->values[METRIC_BUILD_INFO] = 1;
 }
 

@@ -30,6 +30,7 @@ struct scoreboard_slot {
 /* The supervisor's part, and the slots. */
 struct scoreboard {
 	_Atomic uint32_t generation; /* counts the crews that have served; the first is 1 */
+	_Atomic int64_t loaded;      /* when the settings were: seconds since 1970 */
 	atomic_bool reload_failed;   /* the last reload did, and the pool goes on as it was */
 	struct metric_counts counts; /* what the supervisor has counted */
 	struct metric_hosts hosts;   /* the supervisor's, too */

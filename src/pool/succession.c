@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 /*
  * A look each LOOK_MS; one that comes LATE_MS after the one before was kept from us, by a stop, a suspended machine or
@@ -180,6 +181,7 @@ static void take_over(struct succession *pool)
 	pool->serving = pool->next;
 	pool->next = NULL;
 	atomic_store(&board->reload_failed, false);
+	atomic_store(&board->loaded, time(NULL));
 	log_event(&event_generation_serves, "generation %" PRIu32 " serves with %zu workers",
 	    atomic_fetch_add(&board->generation, 1) + 1, pool->serving->count);
 }
@@ -230,6 +232,7 @@ bool succession_start(struct succession *pool, struct settings *settings,
 	crew_serve(
 	    pool->serving); /* there is no other whose place it takes: what fails is tried again */
 	atomic_store(&pool->site.board->generation, 1);
+	atomic_store(&pool->site.board->loaded, time(NULL));
 	metric_here = &pool->site.board->counts;
 	metric_hosts = &pool->site.board->hosts;
 	connect_name_hosts(settings);

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "event.h"
 #include "pool/announcer.h"
+#include "pool/observer.h"
 #include "pool/succession.h"
 #include "pool/upgrade.h"
 
@@ -21,6 +22,7 @@ struct supervisor {
 	struct succession pool;
 	struct upgrade upgrade;
 	struct announcer announcer;
+	struct observer observer;
 	struct settings *settings;
 	struct listeners *listeners;
 	const struct invocation *invocation;
@@ -174,6 +176,7 @@ static void keep(struct supervisor *supervisor)
 		tell_once_ready(supervisor);
 		go_on_with_upgrade(supervisor);
 		announce(supervisor);
+		observer_look(&supervisor->observer, &supervisor->pool);
 		number = wait_signal(supervisor);
 		if (number && number != SIGCHLD)
 			act_on_signal(supervisor, number);

@@ -17,7 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { SIGNALS = 6 };
+enum { SIGNALS = 6, COUNT_MS = 1000 };
 
 static const int signals[SIGNALS] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
 
@@ -31,6 +31,7 @@ struct worker {
 	uv_signal_t signals[SIGNALS];
 	uv_timer_t limit; /* of the drain */
 	uv_check_t turn;
+	uint64_t counted; /* when descriptors were last: milliseconds of the loop's clock */
 	bool draining, stopped;
 	struct lane common, slow;
 	struct exchanges exchanges;
@@ -70,6 +71,10 @@ static void on_turn(uv_check_t *turn)
 
 	if (worker->slot)
 		scoreboard_beat(worker->slot, (int64_t)uv_now(&worker->loop));
+	if (uv_now(&worker->loop) >= worker->counted + COUNT_MS) {
+		worker->counted = uv_now(&worker->loop);
+		metric_set(METRIC_DESCRIPTORS, server_count_descriptors(&worker->server));
+	}
 	if (worker->draining && server_open(&worker->server) == 0)
 		stop(worker);
 }
@@ -123,6 +128,7 @@ static void raise_descriptor_limit(void)
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
+	metric_set(METRIC_DESCRIPTORS_LIMIT, limit.rlim_cur);
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		log_event(
 		    &event_descriptors_limited, "raising the limit of open descriptors: refused");

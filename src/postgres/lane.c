@@ -123,6 +123,7 @@ static void ask_once_more(
 		answer_without(lane, question, error->otherwise);
 		return;
 	}
+	metric_add(METRIC_WAITS_AGAIN, 1);
 	question->asked_again++;
 	question->asked_us = clock_us();
 	question->alone = error->again == SQLSTATE_ALONE;
@@ -432,6 +433,10 @@ void lane_ask(struct lane *lane, struct question *question)
 		lane->used = uv_now(lane->loop);
 	if (shed)
 		return;
+	if (!is_ready(lane))
+		metric_add(METRIC_WAITS_SESSION, 1);
+	else if (lane->in_flight_count)
+		metric_add(METRIC_WAITS_BUSY, 1);
 	start_ticking(lane);
 	wake(lane);
 }

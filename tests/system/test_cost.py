@@ -98,7 +98,8 @@ def test_a_request_takes_one_receive_and_one_send_on_each_side_and_no_other_call
     assert each.pop("recvfrom") == pytest.approx(2, abs=0.05) and each.pop("sendto") == pytest.approx(2, abs=0.05)
     timers = seconds * (1 / 0.020 + 1 / 0.250) / (MANY - FEW)  # they wake a worker, too: tick and sweep
     assert each.pop("epoll_wait") < 2.1 + timers
-    assert sum(abs(calls) for calls in each.values()) < 0.2, each
+    looks = seconds * 25 / (MANY - FEW)  # what the supervisor and the worker look at once a second
+    assert sum(abs(calls) for calls in each.values()) < 0.2 + looks, each
 
 
 def executed(log):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 import psycopg
 import pytest
@@ -206,17 +207,30 @@ def test_a_database_that_is_not_fit_counts(start_workers, own, expect):
 
 
 @pytest.fixture
-def standby():
-    """A server with the sample data that recovers, as a standby without a primary does."""
-    server = servers.Postgres(servers.make_directory())
-    for name in ("schema.sql", "sample.sql", "role.sql"):
-        server.load(servers.ROOT / "sql" / name, "postgres")
+def make_postgres():
+    """make_postgres(): a server of the test's own, with authentik's tables, the sample data and our role."""
+    made = []
+
+    def make():
+        made.append(servers.Postgres(servers.make_directory()))
+        for name in ("schema.sql", "sample.sql", "role.sql"):
+            made[-1].load(servers.ROOT / "sql" / name, "postgres")
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.stop()
+        subprocess.run(["rm", "-r", str(server.directory)], check=True)
+
+
+@pytest.fixture
+def standby(make_postgres):
+    """One that recovers, as a standby without a primary does."""
+    server = make_postgres()
     server.stop()
     (server.data / "standby.signal").touch()
     server.start_again()
-    yield server
-    server.stop()
-    subprocess.run(["rm", "-r", str(server.directory)], check=True)
+    return server
 
 
 @moves('event_matcher_database_up{role="standby"}', 'event_matcher_database_up{role="primary"}')
@@ -301,20 +315,38 @@ def test_a_line_that_the_log_does_not_take_counts(start_workers, alone, expect):
         fastcgi.ask(workers.socket, URI, ADMIN)
 
 
-@moves('event_matcher_worker_ends_total{cause="signal"}', 'event_matcher_worker_ends_total{cause="exit"}',
-       'event_matcher_worker_ends_total{cause="watchdog"}')
-def test_each_end_of_a_worker_counts_by_its_cause(start_workers, alone, expect):
+SIGNALS = ("SIGABRT", "SIGBUS", "SIGKILL", "SIGSEGV", "SIGSYS")
+
+
+def end_one(workers, number):
+    servers.wait_until(lambda: of(workers, 'event_matcher_workers{state="serving"}') == 2, "two that serve")
+    victim = workers.worker_pids()[0]
+    os.kill(victim, number)
+    servers.wait_until(lambda: victim not in workers.worker_pids() and len(workers.worker_pids()) == 2, "its successor")
+
+
+@moves(*('event_matcher_worker_ends_total{cause="signal",signal="%s"}' % name for name in (*SIGNALS, "another")))
+def test_a_worker_that_is_killed_counts_by_the_signal(start_plain, alone, expect):
+    workers = start_plain(alone, workers=2)
+    with expect(workers):
+        for name in (*SIGNALS, "SIGILL"):
+            end_one(workers, getattr(signal, name))
+    workers.faults = ()  # these ends are the subject
+
+
+@moves(*('event_matcher_worker_ends_total{cause="%s",signal="none"}' % cause for cause in ("exit", "watchdog")))
+def test_a_worker_that_ends_or_hangs_counts_by_the_cause(start_workers, alone, expect):
     workers = start_workers(alone, workers=2, watchdog_timeout="1s")
     with expect(workers):
-        for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP):
-            victim = workers.worker_pids()[0]
-            os.kill(victim, number)
-            servers.wait_until(lambda: victim not in workers.worker_pids() and len(workers.worker_pids()) == 2, "its successor")
+        for number in (signal.SIGTERM, signal.SIGSTOP):
+            end_one(workers, number)
 
 
-@moves(*('event_matcher_workers{state="%s"}' % state for state in ("starting", "serving", "draining")), "event_matcher_generation")
+@moves(*('event_matcher_workers{state="%s"}' % state for state in ("starting", "serving", "draining")), "event_matcher_generation",
+       "event_matcher_descriptors_limit")
 def test_workers_count_by_their_state(start_workers, own, expect):
-    workers = start_workers(own, workers=2)
+    workers = start_workers(own, workers=2, prefix=["prlimit", "--nofile=300:300"])
+    assert of(workers, "event_matcher_descriptors_limit") == 600
     assert of(workers, 'event_matcher_workers{state="serving"}') == 2
     with psycopg.connect(own.owner_dsn) as lock, Connection(workers.socket) as client, Connection(workers.socket) as asking:
         lock.execute("lock table authentik_policies_policy in access exclusive mode")
@@ -323,6 +355,7 @@ def test_workers_count_by_their_state(start_workers, own, expect):
         with expect(workers, "event_matcher_generation"):
             workers.process.send_signal(signal.SIGHUP)
         servers.wait_until(lambda: of(workers, 'event_matcher_workers{state="draining"}') == 1, "its worker to wait for it")
+        assert of(workers, "event_matcher_descriptors_limit") == 900
         lock.rollback()
         assert client.reply().status == 200
 
@@ -333,7 +366,7 @@ def test_workers_count_by_their_state(start_workers, own, expect):
     servers.wait_until(starting, "workers that start")
 
 
-@moves("event_matcher_last_reload_successful")
+@moves("event_matcher_last_reload_successful", "event_matcher_last_reload_success_timestamp_seconds")
 def test_a_reload_that_fails_is_told_and_one_that_takes_too(start_workers, alone, tmp_path, expect):
     path = alone.server.directory / ("reload-%d.conf" % os.getpid())
     path.write_text("max_requests = none\n")
@@ -343,9 +376,155 @@ def test_a_reload_that_fails_is_told_and_one_that_takes_too(start_workers, alone
     with expect(workers, "event_matcher_last_reload_successful"):
         workers.process.send_signal(signal.SIGHUP)
     assert of(workers, "event_matcher_last_reload_successful") == 0
+    loaded = of(workers, "event_matcher_last_reload_success_timestamp_seconds")
+    assert 0 <= time.time() - loaded < 600
+    servers.wait_until(lambda: int(time.time()) > loaded, "the next second")
     path.write_text("max_requests = 11\n")
     with expect(workers):
         workers.process.send_signal(signal.SIGHUP)
+
+
+def fastcgi_error(kind):
+    return 'event_matcher_fastcgi_errors_total{kind="%s"}' % kind
+
+
+@moves(*map(fastcgi_error, ("protocol", "unknown_role", "multiplexed", "unknown_type", "aborted", "gone")))
+def test_what_a_web_server_does_wrong_counts_by_its_kind(start_workers, alone, expect):
+    workers = start_workers(alone)
+    with expect(workers):
+        with Connection(workers.socket) as client:
+            client.send(fastcgi.record(99, version=2))
+            assert client.is_closed()
+        with Connection(workers.socket) as client:
+            client.send(fastcgi.begin(role=3))
+            assert client.record()[2][4] == fastcgi.UNKNOWN_ROLE
+            client.send(fastcgi.record(77, id=0))
+            assert client.record()[0] == fastcgi.UNKNOWN_TYPE
+            client.send(fastcgi.begin(1) + fastcgi.begin(2))
+            assert client.record()[2][4] == fastcgi.CANT_MPX
+            client.send(fastcgi.record(fastcgi.ABORT, id=1))
+            assert client.record()[0] == fastcgi.END
+            client.send(fastcgi.begin(1))
+    assert all(of(workers, fastcgi_error(kind)) == 1 for kind in ("unknown_role", "unknown_type", "multiplexed", "aborted", "protocol"))
+
+
+@moves(*map(fastcgi_error, ("receive_timeout", "body_timeout", "send_timeout")))
+def test_a_web_server_that_is_slow_counts_by_what_it_is_slow_with(start_workers, own, expect):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 4 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own, receive_timeout="500ms", body_timeout="300ms", send_timeout="500ms")
+    with expect(workers), Connection(workers.socket) as deaf, Connection(workers.socket) as mute, Connection(workers.socket) as slow:
+        deaf.send(sample.request())
+        mute.send(fastcgi.begin())
+        slow.send(fastcgi.begin() + fastcgi.stream(fastcgi.PARAMS, fastcgi.pairs(sample.parameters())))
+        with contextlib.suppress(OSError):
+            while not of(workers, fastcgi_error("body_timeout")):
+                slow.send(fastcgi.record(fastcgi.STDIN, b"x"))
+        servers.wait_until(lambda: of(workers, fastcgi_error("send_timeout")) and of(workers, fastcgi_error("receive_timeout")), "the other two")
+
+
+@moves(fastcgi_error("not_allowed"))
+def test_who_is_not_let_in_counts(start_workers, alone, expect):
+    port = servers.free_port()
+    workers = start_workers(alone, {"FCGI_WEB_SERVER_ADDRS": "127.0.0.9"}, listen="unix:%s,127.0.0.1:%d" % (alone.server.directory / "allowed.sock", port),
+                            socket=str(alone.server.directory / "allowed.sock"))
+    with expect(workers), Connection(("127.0.0.1", port)) as stranger:
+        assert stranger.is_closed()
+
+
+def waits(reason):
+    return 'event_matcher_waits_total{reason="%s"}' % reason
+
+
+@moves(waits("busy"), waits("asked_again"), waits("no_session"))
+def test_a_question_that_waits_counts_by_the_reason(start_workers, make_postgres, expect):
+    server = make_postgres()
+    workers = start_workers(server.dsn(user="event_matcher"))
+    with expect(workers), contextlib.ExitStack() as kept:
+        lock = psycopg.connect(server.dsn())
+        lock.execute("lock table authentik_policies_policy in access exclusive mode")
+        clients = [kept.enter_context(Connection(workers.socket)) for _ in range(3)]
+        for number, client in enumerate(clients):
+            client.send(sample.request())
+            if number == 0:
+                servers.wait_until(lambda: server.run("select count(*) from pg_locks where not granted")[0][0], "the first to wait")
+        servers.wait_until(lambda: of(workers, waits("busy")) >= 2, "the others to wait for it")
+        server.run("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'event_matcher'")
+        servers.wait_until(lambda: of(workers, waits("asked_again")), "the first to be asked again")
+        server.stop()
+        lock.close()
+        with Connection(workers.socket) as late:
+            servers.wait_until(lambda: of(workers, 'event_matcher_database_sessions{kind="common",state="ready"}') == 0, "the loss")
+            late.send(sample.request())
+            servers.wait_until(lambda: of(workers, waits("no_session")), "it to wait")
+            server.start_again()
+            assert late.reply().status == 200
+        assert [client.reply().status for client in clients] == [200] * 3
+
+
+@moves(waits("no_descriptor"), "event_matcher_open_descriptors")
+def test_connections_without_descriptors_wait_and_count(start_workers, alone, expect):
+    workers = start_workers(alone, prefix=["prlimit", "--nofile=40:40"])
+    assert of(workers, "event_matcher_descriptors_limit") == 40
+    with Connection(workers.socket) as asking, contextlib.ExitStack() as kept:
+        def values():
+            return metrics.read(asking.ask("/-/metrics/").body.decode())
+
+        before = values()
+        for _ in range(60):
+            kept.enter_context(Connection(workers.socket))
+        servers.wait_until(lambda: values()[waits("no_descriptor")] > before[waits("no_descriptor")], "one that waits")
+        servers.wait_until(lambda: values()["event_matcher_open_descriptors"] >= 30, "the descriptors to be counted")
+    servers.wait_until(lambda: of(workers, "event_matcher_open_descriptors") < 25, "them to be closed")
+    pid, = workers.worker_pids()
+    if os.getuid() == 0:  # nobody else may look
+        servers.wait_until(lambda: of(workers, "event_matcher_open_descriptors") == len(os.listdir("/proc/%d/fd" % pid)), "the count to be what there is")
+
+
+@moves('event_matcher_resident_memory_bytes{role="workers"}')
+def test_a_worker_that_takes_memory_is_seen(start_workers, own, expect):
+    own.run("update authentik_policies_event_matcher_eventmatcherpolicy set action = repeat('x', 16 << 20) where policy_ptr_id = '%s'" % POLICY)
+    workers = start_workers(own)
+    memory = of(workers, 'event_matcher_resident_memory_bytes{role="workers"}')
+    with expect(workers), Connection(workers.socket) as deaf:
+        deaf.send(sample.request())
+        servers.wait_until(lambda: of(workers, 'event_matcher_resident_memory_bytes{role="workers"}') > memory + (12 << 20), "the reply in its memory")
+
+
+@moves('event_matcher_resident_memory_bytes{role="supervisor"}')
+def test_the_memory_of_the_supervisor_is_told(start_workers, alone):
+    workers = start_workers(alone)
+
+    def agrees():
+        told = of(workers, 'event_matcher_resident_memory_bytes{role="supervisor"}')
+        pages = int(open("/proc/%d/statm" % workers.pid).read().split()[1])
+        return told and abs(told - pages * os.sysconf("SC_PAGESIZE")) < 4 << 20
+
+    servers.wait_until(agrees, "what /proc says")
+
+
+@moves("event_matcher_listen_queue", "event_matcher_listen_queue_limit")
+@pytest.mark.parametrize("kind", ["unix", "tcp"])
+def test_the_listen_queue_is_told_with_its_limit(start_workers, alone, expect, kind):
+    port, other = servers.free_port(), str(alone.server.directory / ("queue-%s.sock" % kind))
+    where = {"unix": other, "tcp": ("127.0.0.1", port)}[kind]
+    workers = start_workers(alone, listen="unix:%s,127.0.0.1:%d" % (other, port), socket=other, listen_backlog=77, watchdog_timeout="1h")
+    assert of(workers, "event_matcher_listen_queue") == 0 and of(workers, "event_matcher_listen_queue_limit") == 77
+    pid, = workers.worker_pids()
+    with Connection(other) as asking, contextlib.ExitStack() as kept:
+        assert asking.ask(URI, ADMIN).status == 200
+
+        def told():
+            """The supervisor looks once a second, and the worker cannot be asked meanwhile."""
+            os.kill(pid, signal.SIGSTOP)
+            asking.send(fastcgi.request(fastcgi.parameters("/-/metrics/")))
+            for _ in range(30):
+                kept.enter_context(Connection(where))
+            time.sleep(1.2)
+            os.kill(pid, signal.SIGCONT)
+            return metrics.read(asking.reply().body.decode())["event_matcher_listen_queue"] >= 30
+
+        servers.wait_until(told, "the queue of thirty")
+    servers.wait_until(lambda: of(workers, "event_matcher_listen_queue") == 0, "an empty queue")
 
 
 @moves("event_matcher_build_info")

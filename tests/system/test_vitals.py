@@ -83,7 +83,7 @@ def test_workers_that_are_killed_are_counted_and_take_no_count_with_them(start_w
     before = metrics(workers)
     child = int(open("/proc/%d/task/%d/children" % (workers.pid, workers.pid)).read().split()[0])
     os.kill(child, signal.SIGKILL)
-    servers.wait_until(lambda: of(workers, 'event_matcher_worker_ends_total{cause="signal"}') == 1, "the end to be counted")
+    servers.wait_until(lambda: of(workers, 'event_matcher_worker_ends_total{cause="signal",signal="SIGKILL"}') == 1, "the end to be counted")
     servers.wait_until(lambda: of(workers, 'event_matcher_workers{state="serving"}') == 2, "its successor")
     after = metrics(workers)
     counters = [name for name in before if b"_total" in name or b"_count" in name]
