@@ -46,8 +46,9 @@ static bool find_sockets(struct listeners *listeners, struct invocation *invocat
 	if (upgrade_is_inherited())
 		return upgrade_inherit(
 		    listeners, &invocation->ready, settings, error, SETTINGS_ERROR_SIZE);
-	return *settings->listen ? listener_open(listeners, settings, error, SETTINGS_ERROR_SIZE)
-				 : listener_inherit(listeners, error, SETTINGS_ERROR_SIZE);
+	return *settings->listen
+		   ? listener_open(listeners, settings, error, SETTINGS_ERROR_SIZE)
+		   : listener_inherit(listeners, settings, error, SETTINGS_ERROR_SIZE);
 }
 
 static int serve_pool(struct settings *settings, struct invocation *invocation)

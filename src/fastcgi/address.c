@@ -92,7 +92,7 @@ static const char *judge(const char *address)
 	return judge_port(port);
 }
 
-bool address_judge(const char *list, char *error, size_t size)
+bool address_judge(const char *setting, const char *list, char *error, size_t size)
 {
 	while (*list) {
 		char address[ADDRESS_SIZE] = "";
@@ -100,7 +100,7 @@ bool address_judge(const char *list, char *error, size_t size)
 
 		if (!fault)
 			continue;
-		snprintf(error, size, "listen: the address %.60s %s", address, fault);
+		snprintf(error, size, "%s: the address %.60s %s", setting, address, fault);
 		return false;
 	}
 	return true;

@@ -17,9 +17,9 @@ const char *address_path(const char *address);
 
 /*
  * Judges a list before anything is looked up or opened; an empty one is good. False with a sentence in error (size
- * bytes) that names the address and its fault.
+ * bytes) that names the setting, the address and its fault.
  */
-bool address_judge(const char *list, char *error, size_t size);
+bool address_judge(const char *setting, const char *list, char *error, size_t size);
 
 /*
  * The TCP addresses of a name, for freeaddrinfo; flags are getaddrinfo's. NULL with a sentence in error (size bytes).

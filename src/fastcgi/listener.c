@@ -115,13 +115,21 @@ static bool open_addresses(struct opening *opening, const char *list)
 	return true;
 }
 
+/* Behind those that are open for FastCGI. */
+static bool open_metrics(struct opening *opening)
+{
+	opening->listeners->fastcgi = opening->listeners->count;
+	return !*opening->settings->metrics_listen ||
+	       open_addresses(opening, opening->settings->metrics_listen);
+}
+
 bool listener_open(
     struct listeners *listeners, const struct settings *settings, char *error, size_t size)
 {
 	struct opening opening = {listeners, settings, error, size};
 
 	*listeners = (struct listeners){.ours = true};
-	if (open_addresses(&opening, settings->listen))
+	if (open_addresses(&opening, settings->listen) && open_metrics(&opening))
 		return true;
 	listener_end(listeners);
 	return false;
@@ -146,7 +154,7 @@ bool listener_renew(struct listeners *next, const struct listeners *now,
 	struct opening opening = {next, settings, error, size};
 	bool good = true;
 
-	*next = (struct listeners){.ours = now->ours};
+	*next = (struct listeners){.ours = now->ours, .fastcgi = now->fastcgi};
 	for (size_t i = 0; good && i < now->count; i++)
 		good = renew_one(&opening, &now->all[i]);
 	if (!good)
@@ -168,8 +176,10 @@ static bool prepare(int descriptor)
 	       fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) == 0;
 }
 
-bool listener_inherit(struct listeners *listeners, char *error, size_t size)
+bool listener_inherit(
+    struct listeners *listeners, const struct settings *settings, char *error, size_t size)
 {
+	struct opening opening = {listeners, settings, error, size};
 	long count = strtol(getenv("LISTEN_FDS"), NULL, 10);
 
 	*listeners = (struct listeners){0};
@@ -192,7 +202,7 @@ bool listener_inherit(struct listeners *listeners, char *error, size_t size)
 		}
 		listeners->all[listeners->count++].descriptor = descriptor;
 	}
-	return true;
+	return open_metrics(&opening);
 }
 
 bool listener_is(int descriptor)
@@ -206,7 +216,7 @@ bool listener_is(int descriptor)
 
 struct listeners listener_alone(int descriptor)
 {
-	return (struct listeners){.count = 1, .all = {{.descriptor = descriptor}}};
+	return (struct listeners){.count = 1, .fastcgi = 1, .all = {{.descriptor = descriptor}}};
 }
 
 enum socket_file_state listener_look(const struct listeners *listeners)

@@ -20,12 +20,14 @@ struct listener {
 /* All sockets that a pool listens on. A process that was forked has its own copy of the descriptors. */
 struct listeners {
 	size_t count;
-	bool ours; /* made by this program, not by systemd or who started us */
+	size_t
+	    fastcgi; /* how many of them, from the first on; the others are those of metrics_listen */
+	bool ours;   /* made by this program, not by systemd or who started us */
 	struct listener all[LISTENERS_MAX];
 };
 
 /*
- * Opens every socket that settings->listen names, close-on-exec and non-blocking. Its addresses stand between commas or
+ * Opens every socket that settings->listen names, and behind them those of settings->metrics_listen, close-on-exec and non-blocking. Its addresses stand between commas or
  * spaces, and are unix:/path, host:port, [host]:port, :port or port, the last two for every address that the machine has;
  * a name is listened on at each of its addresses. False with a sentence in error (size bytes), and none open. A left-over
  * unix socket is replaced only if nobody answers on it; the socket is bound under umask 0177, then gets its group and its
@@ -48,7 +50,8 @@ bool listener_is_inherited(void);
  * The descriptors that systemd hands over, made close-on-exec and non-blocking. False with a sentence in error (size
  * bytes) where one is no listening socket, or they are more than LISTENERS_MAX.
  */
-bool listener_inherit(struct listeners *listeners, char *error, size_t size);
+bool listener_inherit(
+    struct listeners *listeners, const struct settings *settings, char *error, size_t size);
 
 /* Is this descriptor a listening socket, as FastCGI 1.0 section 2.2 has descriptor 0? */
 bool listener_is(int descriptor);

@@ -238,7 +238,7 @@ int server_start(struct server *server, uv_loop_t *loop, const struct settings *
 	peers->settings = settings;
 	peers->handler = *handler;
 	start_peers(peers);
-	for (size_t i = 0; i < listeners->count && result == 0; i++)
+	for (size_t i = 0; i < listeners->fastcgi && result == 0; i++)
 		result = open_gate(server, listeners->all[i].descriptor);
 	if (result != 0)
 		return result;

@@ -52,7 +52,9 @@ enum settings_action configuration_load(
 	if (action == SETTINGS_INVALID || action == SETTINGS_HELP || action == SETTINGS_VERSION)
 		return action;
 	return ask_authentik(settings, error) && judge_database(settings, error) &&
-		       address_judge(settings->listen, error, SETTINGS_ERROR_SIZE) &&
+		       address_judge("listen", settings->listen, error, SETTINGS_ERROR_SIZE) &&
+		       address_judge("metrics_listen", settings->metrics_listen, error,
+			   SETTINGS_ERROR_SIZE) &&
 		       allowed_load(&allowed, error, SETTINGS_ERROR_SIZE)
 		   ? action
 		   : SETTINGS_INVALID;

@@ -19,7 +19,10 @@
 
 enum { LIMIT_MS = 10000, GRACE_MS = 1000, TEXT_SIZE = 512 };
 
-/* The process it is for, the descriptor of upgrade_tell, how many sockets, and whether we made them. */
+/*
+ * The process it is for, the descriptor of upgrade_tell, how many sockets, whether we made them, and how many are for
+ * FastCGI, which a program without metrics_listen does not say: all.
+ */
 static const char inherit[] = "EVENT_MATCHER_INHERIT";
 /* What the settings said of the socket. */
 static const char inherit_kept[] = "EVENT_MATCHER_INHERIT_KEPT";
@@ -49,8 +52,9 @@ static char *describe_kept(const struct settings *settings)
 {
 	char *text;
 
-	return asprintf(&text, "%s %o %s %u", settings->listen, (unsigned)settings->listen_mode,
-		   settings->listen_group, settings->listen_backlog) < 0
+	return asprintf(&text, "%s %o %s %u%s%s", settings->listen, (unsigned)settings->listen_mode,
+		   settings->listen_group, settings->listen_backlog,
+		   *settings->metrics_listen ? " " : "", settings->metrics_listen) < 0
 		   ? NULL
 		   : text;
 }
@@ -79,8 +83,8 @@ static bool prepare(const struct listeners *listeners, const struct settings *se
 {
 	char text[TEXT_SIZE];
 
-	snprintf(text, sizeof(text), "%d %d %zu %d", (int)getpid(), ready, listeners->count,
-	    listeners->ours);
+	snprintf(text, sizeof(text), "%d %d %zu %d %zu", (int)getpid(), ready, listeners->count,
+	    listeners->ours, listeners->fastcgi);
 	if (setenv(inherit, text, 1) != 0 || fcntl(ready, F_SETFD, 0) != 0 ||
 	    !hand_on_kept(settings))
 		return false;
@@ -240,11 +244,15 @@ static bool take_all(struct listeners *listeners, int *ready)
 {
 	const char *text = getenv(inherit);
 	size_t count;
-	int ours;
+	int ours, fields;
 
 	*listeners = (struct listeners){0};
-	if (sscanf(text, "%*d %d %zu %d", ready, &count, &ours) != 3 || count > LISTENERS_MAX ||
-	    fcntl(*ready, F_SETFD, FD_CLOEXEC) != 0)
+	fields = sscanf(text, "%*d %d %zu %d %zu", ready, &count, &ours, &listeners->fastcgi);
+	if (fields < 3 || count > LISTENERS_MAX || fcntl(*ready, F_SETFD, FD_CLOEXEC) != 0)
+		return false;
+	if (fields == 3)
+		listeners->fastcgi = count;
+	if (listeners->fastcgi > count)
 		return false;
 	listeners->ours = ours;
 	for (; listeners->count < count; listeners->count++)
@@ -269,8 +277,9 @@ bool upgrade_inherit(struct listeners *listeners, int *ready, const struct setti
 	if (!is_kept(settings))
 		snprintf(error, size,
 		    "upgrade: the socket is taken over as it is, so listen, listen_mode, "
-		    "listen_group and "
-		    "listen_backlog must be as they were: a change of these takes a restart");
+		    "listen_group, "
+		    "listen_backlog and metrics_listen must be as they were: a change of these "
+		    "takes a restart");
 	else if (!take_all(listeners, ready))
 		snprintf(
 		    error, size, "upgrade: what %s hands over is no listening socket", inherit);

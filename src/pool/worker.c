@@ -7,6 +7,7 @@
 #include "event.h"
 #include "fastcgi/server.h"
 #include "pool/loop.h"
+#include "pool/pages.h"
 #include "pool/sandbox.h"
 #include "pool/spawner.h"
 #include "postgres/connect.h"
@@ -36,6 +37,7 @@ struct worker {
 	struct lane common, slow;
 	struct exchanges exchanges;
 	struct server server;
+	struct pages pages;
 };
 
 /* Closes every handle, and ends the loop even while a thread is connecting. */
@@ -45,6 +47,7 @@ static void stop(struct worker *worker)
 		return;
 	worker->stopped = true;
 	server_stop(&worker->server);
+	pages_stop(&worker->pages);
 	exchange_stop(&worker->exchanges);
 	lane_stop(&worker->common);
 	lane_stop(&worker->slow);
@@ -86,6 +89,7 @@ static void drain(struct worker *worker)
 	if (worker->slot)
 		atomic_store(&worker->slot->draining, true);
 	server_drain(&worker->server);
+	pages_drain(&worker->pages);
 	uv_timer_start(&worker->limit, on_limit, worker->settings->drain_timeout, 0);
 }
 
@@ -172,7 +176,8 @@ static bool start(struct worker *worker, const struct listeners *listeners)
 	uv_check_start(&worker->turn, on_turn);
 	watch_signals(worker);
 	handler = exchange_handler(&worker->exchanges, peer_reply);
-	return server_start(&worker->server, &worker->loop, settings, listeners, &handler) == 0;
+	return server_start(&worker->server, &worker->loop, settings, listeners, &handler) == 0 &&
+	       pages_start(&worker->pages, &worker->loop, listeners, &worker->vitals) == 0;
 }
 
 static void free_worker(struct worker *worker)

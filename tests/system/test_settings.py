@@ -20,7 +20,7 @@ ROWS = re.findall(r'^SETTING\((\w+), (\w+), "([^"]*)", (.+?), (.+?), (RELOAD|RES
 ANOTHER = {"text": "other", "conninfo": "dbname='other'", "count": "3", "mode": "0640", "duration": "90s", "size": "2MiB", "level": "debug",
            "flag": "off",
            "form": "json"}
-SPECIAL = {"base_path": "/other", "listen": "127.0.0.1:9999"}
+SPECIAL = {"base_path": "/other", "listen": "127.0.0.1:9999", "metrics_listen": "127.0.0.1:9187"}
 
 
 def run(program, *arguments, **environment):
@@ -148,7 +148,8 @@ def test_a_value_with_a_control_character_is_refused_and_spoils_no_terminal(prog
 # Of each setting a test that sees what it does; the three places that it may come from are seen above, in what holds afterwards.
 EFFECTS = {
     "listen": "test_a_pool_listens_on_several_addresses", "listen_mode": "test_the_socket_gets_its_mode_and_is_removed_at_the_end",
-    "listen_group": "test_the_socket_gets_its_group", "listen_backlog": "test_a_full_listen_queue_is_no_end_and_soon_over",
+    "listen_group": "test_the_socket_gets_its_group", "metrics_listen": "test_a_unix_socket_has_the_mode_and_outlives_a_reload_and_the_loss_of_its_file",
+    "listen_backlog": "test_a_full_listen_queue_is_no_end_and_soon_over",
     "database": "test_the_database_is_the_one_that_the_strongest_place_names", "database_password_file": "test_a_password_file_of_any_mode_is_read_anew_at_each_connect",
     "schema": "test_another_schema_is_found_by_its_name", "workers": "test_a_reload_takes_new_settings_with_new_workers",
     "base_path": "test_another_base_path_moves_the_route", "max_connections": "test_connections_beyond_max_connections_are_said_and_counted",

@@ -15,8 +15,11 @@
 #include <unistd.h>
 
 static char directory[] = "/tmp/listener_test.XXXXXX", path[100], listen_text[240], error[300];
-static struct settings settings = {
-    .listen = listen_text, .listen_group = "", .listen_mode = 0640, .listen_backlog = 5};
+static struct settings settings = {.listen = listen_text,
+    .metrics_listen = "",
+    .listen_group = "",
+    .listen_mode = 0640,
+    .listen_backlog = 5};
 
 static void make_directory(void)
 {
