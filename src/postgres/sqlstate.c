@@ -28,6 +28,8 @@ static const struct sqlstate rows[] = {
 	{"55P03", SQLSTATE_TOGETHER,  ANSWER_UNAVAILABLE, NULL}, /* lock_timeout */
 	{"55",    SQLSTATE_ANSWER,    ANSWER_UNAVAILABLE, NULL}, /* a materialized view without data */
 	{"58",    SQLSTATE_ANSWER,    ANSWER_UNAVAILABLE, NULL}, /* the server's own files */
+	{"72",    SQLSTATE_TOGETHER,  ANSWER_UNAVAILABLE, NULL}, /* its snapshot is too old */
+	{"HV",    SQLSTATE_ANSWER,    ANSWER_UNAVAILABLE, NULL}, /* what is behind a foreign table */
 	{"42",    SQLSTATE_ANSWER,    ANSWER_REFUSED,     "the tables are to be checked again"},
 	{"",      SQLSTATE_ANSWER,    ANSWER_REFUSED,     NULL},
 };

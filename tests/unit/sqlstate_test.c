@@ -24,6 +24,7 @@ Test(sqlstate, what_another_transaction_caused_is_asked_again_together)
 	assert_row("40001", SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, false);
 	assert_row("40P01", SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, false);
 	assert_row("55P03", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
+	assert_row("72000", SQLSTATE_TOGETHER, ANSWER_UNAVAILABLE, false);
 }
 
 Test(sqlstate, stale_plans_and_a_lost_server_take_a_new_connection)
@@ -41,6 +42,7 @@ Test(sqlstate, what_would_fail_again_is_answered)
 	assert_row("57014", SQLSTATE_ANSWER, ANSWER_LATE, false);
 	assert_row("53300", SQLSTATE_ANSWER, ANSWER_UNAVAILABLE, false);
 	assert_row("58030", SQLSTATE_ANSWER, ANSWER_UNAVAILABLE, false);
+	assert_row("HV00N", SQLSTATE_ANSWER, ANSWER_UNAVAILABLE, false);
 	assert_row("XX000", SQLSTATE_ANSWER, ANSWER_REFUSED, false);
 }
 
