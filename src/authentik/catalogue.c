@@ -169,8 +169,6 @@ static const char *slow_changed(const void *before, const void *after)
 		   : "the index of access tokens has come or gone: to be planned anew";
 }
 
-const char catalogue_server[] = statement_server;
-
 const struct session_kind catalogue_common = {.name = "PostgreSQL connection",
     .set = statements,
     .set_up = statement_session,

@@ -11,7 +11,4 @@ extern const struct session_kind catalogue_common;
 /* Look-ups of access tokens, which may have to scan. */
 extern const struct session_kind catalogue_slow;
 
-/* SQL that tells of the server, in one row: its time in seconds since 1970, the role, is it a standby? */
-extern const char catalogue_server[];
-
 #endif

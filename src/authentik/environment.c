@@ -29,6 +29,8 @@ static const struct variable {
     {"SSLKEY", "sslkey", NULL},
 };
 
+extern char **environ;
+
 static const struct variable default_schema = {"DEFAULT_SCHEMA", NULL, NULL};
 
 struct reader {
@@ -174,6 +176,34 @@ bool environment_read(struct environment *environment, char *error, size_t size)
 
 	*environment = (struct environment){0};
 	return read_conninfo(environment, &reader) && read_schema(environment, &reader);
+}
+
+/* Is it the variable, name=value? */
+static bool is_named(const struct variable *variable, const char *text)
+{
+	size_t length = strlen(variable->name);
+
+	return strncmp(text, variable->name, length) == 0 && text[length] == '=';
+}
+
+static bool is_used(const char *text)
+{
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
+		if (is_named(&variables[i], text))
+			return true;
+	return is_named(&default_schema, text);
+}
+
+bool environment_list_unused(char *names, size_t size)
+{
+	size_t length = 0, start = strlen(prefix);
+
+	*names = '\0';
+	for (char **next = environ; *next; next++)
+		if (strncmp(*next, prefix, start) == 0 && !is_used(*next + start) && length < size)
+			length += (size_t)snprintf(names + length, size - length, "%s%.*s",
+			    length ? ", " : "", (int)strcspn(*next, "="), *next);
+	return length > 0;
 }
 
 void environment_free(struct environment *environment)

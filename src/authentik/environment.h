@@ -21,6 +21,12 @@ struct environment {
  */
 bool environment_read(struct environment *environment, char *error, size_t size);
 
+/*
+ * Writes the names of the variables with AUTHENTIK_POSTGRESQL__ that are none of these, ", " between them, into names
+ * (size bytes, as many as there is room for): its read replicas, its pool of connections. False where there are none.
+ */
+bool environment_list_unused(char *names, size_t size);
+
 /* Frees what environment_read has made. */
 void environment_free(struct environment *environment);
 

@@ -41,22 +41,37 @@ static bool open_unix(struct opening *opening, const char *path)
 	return listener->descriptor >= 0;
 }
 
-static int listen_at(const struct addrinfo *address, int backlog)
+static int close_failed(int descriptor)
 {
-	int descriptor = socket(address->ai_family, SOCKET_FLAGS, 0), on = 1, cause;
+	int cause = errno;
+
+	close(descriptor);
+	errno = cause;
+	return -1;
+}
+
+/* A socket that is bound to the address, or -1 with errno. */
+static int bind_to(const struct addrinfo *address)
+{
+	int descriptor = socket(address->ai_family, SOCKET_FLAGS, 0), on = 1;
 
 	if (descriptor < 0)
 		return -1;
 	setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	if (address->ai_family == AF_INET6) /* or it would take the port of IPv4's too */
 		setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
-	if (bind(descriptor, address->ai_addr, address->ai_addrlen) == 0 &&
-	    listen(descriptor, backlog) == 0)
+	return bind(descriptor, address->ai_addr, address->ai_addrlen) == 0
+		   ? descriptor
+		   : close_failed(descriptor);
+}
+
+static int listen_at(const struct addrinfo *address, int backlog)
+{
+	int descriptor = bind_to(address);
+
+	if (descriptor < 0 || listen(descriptor, backlog) == 0)
 		return descriptor;
-	cause = errno;
-	close(descriptor);
-	errno = cause;
-	return -1;
+	return close_failed(descriptor);
 }
 
 /* Has the machine no such address, or not this family of addresses? */
@@ -133,6 +148,43 @@ bool listener_open(
 		return true;
 	listener_end(listeners);
 	return false;
+}
+
+/* Binds to each of the addresses that the machine has, and lets go of it. */
+static enum socket_file_trial try_all(const struct addrinfo *found)
+{
+	bool some = false;
+
+	for (; found; found = found->ai_next) {
+		int descriptor = bind_to(found);
+
+		if (descriptor >= 0)
+			close(descriptor);
+		else if (errno == EADDRINUSE)
+			return SOCKET_FILE_TAKEN;
+		else if (!is_absent(errno))
+			return SOCKET_FILE_IMPOSSIBLE;
+		some |= descriptor >= 0;
+	}
+	return some ? SOCKET_FILE_FREE : SOCKET_FILE_IMPOSSIBLE;
+}
+
+enum socket_file_trial listener_try(
+    const char *address, const struct settings *settings, char *error, size_t size)
+{
+	const char *path = address_path(address);
+	struct addrinfo *found;
+	enum socket_file_trial trial;
+
+	if (path)
+		return socket_file_try(path, settings, error, size);
+	found = address_look_up(address, AI_PASSIVE, error, size);
+	if (!found)
+		return SOCKET_FILE_IMPOSSIBLE;
+	trial = try_all(found);
+	snprintf(error, size, "listening on %s: %s", address, strerror(errno));
+	freeaddrinfo(found);
+	return trial;
 }
 
 /* What has a file that is gone is opened anew, all else is the same socket once more. */

@@ -37,6 +37,13 @@ bool listener_open(
     struct listeners *listeners, const struct settings *settings, char *error, size_t size);
 
 /*
+ * Says whether an address of the list could be listened on, and listens on nothing: as socket_file_try, which it is for
+ * the path of a unix socket.
+ */
+enum socket_file_trial listener_try(
+    const char *address, const struct settings *settings, char *error, size_t size);
+
+/*
  * The same sockets once more, in descriptors of their own, but that a unix socket whose file is gone is opened anew at its
  * path. False with a sentence in error (size bytes), and none open.
  */

@@ -30,18 +30,25 @@ static void wait_for_lock(int descriptor)
 	}
 }
 
+/* The directory that is to hold the file. */
+static void name_directory(const char *path, char *directory, size_t size)
+{
+	char *slash;
+
+	snprintf(directory, size, "%s", path);
+	slash = strrchr(directory, '/');
+	if (!slash)
+		snprintf(directory, size, ".");
+	else
+		slash[slash == directory] = '\0';
+}
+
 /* The directory that holds path, open to be locked, or -1. */
 static int open_directory(const char *path)
 {
 	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	char *slash;
 
-	strcpy(directory, path);
-	slash = strrchr(directory, '/');
-	if (!slash)
-		strcpy(directory, ".");
-	else
-		slash[slash == directory] = '\0';
+	name_directory(path, directory, sizeof(directory));
 	return open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
@@ -58,25 +65,41 @@ static int lock(const char *path)
 	return directory;
 }
 
-/* True where path is free, or was a unix socket that nobody answers on and is now removed. */
-static bool clear_left_over(const char *path, const struct sockaddr_un *address)
+/* What stands at a path. */
+enum place {
+	PLACE_EMPTY,
+	PLACE_LEFT_OVER, /* a socket that nobody answers on */
+	PLACE_ANSWERED,
+	PLACE_OTHER /* no socket, or it cannot be looked at: errno */
+};
+
+static enum place look_at(const struct sockaddr_un *address)
 {
 	struct stat status;
-	int probe, refused;
+	int probe;
+	bool refused;
 
-	if (lstat(path, &status) != 0)
-		return errno == ENOENT;
+	if (lstat(address->sun_path, &status) != 0)
+		return errno == ENOENT ? PLACE_EMPTY : PLACE_OTHER;
 	errno = EADDRINUSE;
 	if (!S_ISSOCK(status.st_mode))
-		return false;
+		return PLACE_OTHER;
 	probe = socket(AF_UNIX, SOCKET_FLAGS, 0);
 	if (probe < 0)
-		return false;
+		return PLACE_OTHER;
 	refused = connect(probe, (const struct sockaddr *)address, sizeof(*address)) != 0 &&
 		  errno == ECONNREFUSED;
 	close(probe);
 	errno = EADDRINUSE;
-	return refused && unlink(path) == 0;
+	return refused ? PLACE_LEFT_OVER : PLACE_ANSWERED;
+}
+
+/* True where the path is free, or was a unix socket that nobody answers on and is now removed. */
+static bool clear_left_over(const struct sockaddr_un *address)
+{
+	enum place place = look_at(address);
+
+	return place == PLACE_EMPTY || (place == PLACE_LEFT_OVER && unlink(address->sun_path) == 0);
 }
 
 /* By its name, or by its number; false with errno set where there is none. */
@@ -123,7 +146,7 @@ static int make(struct socket_file *file, const struct sockaddr_un *address,
 {
 	int descriptor;
 
-	if (!clear_left_over(address->sun_path, address))
+	if (!clear_left_over(address))
 		return -1;
 	*doing = "binding the unix socket";
 	descriptor = socket(AF_UNIX, SOCKET_FLAGS, 0);
@@ -165,6 +188,47 @@ int socket_file_open(struct socket_file *file, const char *path, const struct se
 	if (locked >= 0)
 		close(locked);
 	return descriptor;
+}
+
+static bool refuse(char *error, size_t size, const char *doing, const char *what)
+{
+	snprintf(error, size, "%s %s: %s", doing, what, strerror(errno));
+	return false;
+}
+
+static bool could_make(const char *path, const struct settings *settings, char *error, size_t size)
+{
+	char directory[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	gid_t group;
+
+	name_directory(path, directory, sizeof(directory));
+	if (access(directory, W_OK | X_OK) != 0)
+		return refuse(error, size, "making a file in the directory", directory);
+	if (*settings->listen_group && !find_group(settings->listen_group, &group))
+		return refuse(error, size, "looking for the group", settings->listen_group);
+	return true;
+}
+
+enum socket_file_trial socket_file_try(
+    const char *path, const struct settings *settings, char *error, size_t size)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	enum place place;
+
+	errno = ENAMETOOLONG;
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		refuse(error, size, "listening on the unix socket", path);
+		return SOCKET_FILE_IMPOSSIBLE;
+	}
+	strcpy(address.sun_path, path);
+	place = look_at(&address);
+	if (place == PLACE_ANSWERED)
+		return SOCKET_FILE_TAKEN;
+	if (place == PLACE_OTHER)
+		refuse(error, size, "listening on the unix socket", path);
+	return place != PLACE_OTHER && could_make(path, settings, error, size)
+		   ? SOCKET_FILE_FREE
+		   : SOCKET_FILE_IMPOSSIBLE;
 }
 
 enum socket_file_state socket_file_look(const struct socket_file *file)

@@ -36,6 +36,16 @@ enum socket_file_state {
 int socket_file_open(struct socket_file *file, const char *path, const struct settings *settings,
     char *error, size_t size);
 
+/* What would come of socket_file_open. */
+enum socket_file_trial { SOCKET_FILE_FREE, SOCKET_FILE_TAKEN, SOCKET_FILE_IMPOSSIBLE };
+
+/*
+ * Says whether a socket could be made at path, and makes nothing: SOCKET_FILE_TAKEN where somebody answers there, a
+ * sentence in error (size bytes) where it is impossible.
+ */
+enum socket_file_trial socket_file_try(
+    const char *path, const struct settings *settings, char *error, size_t size);
+
 /* Looks where the path leads; an empty file counts as ours. */
 enum socket_file_state socket_file_look(const struct socket_file *file);
 

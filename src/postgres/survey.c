@@ -1,49 +1,213 @@
 /* SPDX-License-Identifier: MIT */
-/* What an open session shows of the server behind it. */
+/* Looks at the server behind a connection of its own, and asks it this and that. */
 #include "postgres/survey.h"
 
+#include "base/clock.h"
+#include "postgres/connect.h"
+
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
-static void describe_server(struct survey *survey, PGconn *pg)
+static const char asking[] = "asking the database";
+
+static void list_variables(struct survey *survey, const struct template_variable *more)
 {
-	int version = PQserverVersion(pg);
-	const char *host = PQhost(pg), *port = PQport(pg),
-		   *protocol = PQsslAttribute(pg, "protocol");
+	const struct template_variable own[] = {{"schema", survey->settings->schema},
+	    {"statement_timeout", survey->timeouts[0]}, {"lock_timeout", survey->timeouts[1]},
+	    {"local", "true"}};
+	size_t count = sizeof(own) / sizeof(own[0]);
 
-	snprintf(survey->server, SURVEY_TEXT_MAX, "PostgreSQL %d.%d at %s port %s", version / 10000,
-	    version % 10000, host ? host : "", port ? port : "");
-	snprintf(survey->encryption, SURVEY_TEXT_MAX, "%s",
-	    PQsslInUse(pg) && protocol ? protocol : "none");
+	snprintf(survey->timeouts[0], sizeof(survey->timeouts[0]), "%" PRIu64,
+	    survey->settings->statement_timeout);
+	snprintf(survey->timeouts[1], sizeof(survey->timeouts[1]), "%" PRIu64,
+	    survey->settings->lock_timeout);
+	memcpy(survey->variables, own, sizeof(own));
+	for (; more->name; more++) {
+		assert(count + 1 < sizeof(survey->variables) / sizeof(own[0]));
+		survey->variables[count++] = *more;
+	}
 }
 
-static double now_s(void)
+bool survey_open(struct survey *survey, const struct settings *settings, const char *set_up,
+    const struct template_variable *more)
 {
-	struct timespec now;
+	struct hosts_memory memory = {0};
+	struct host host;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+	*survey = (struct survey){.settings = settings, .set_up = set_up};
+	list_variables(survey, more);
+	survey->flight = (struct flight){.variables = survey->variables,
+	    .unnamed = true,
+	    .fault = survey->fault,
+	    .fault_size = sizeof(survey->fault)};
+	survey->pg =
+	    connect_to_server(settings, &memory, &host, survey->fault, sizeof(survey->fault));
+	survey->flight.pg = survey->pg;
+	return survey->pg != NULL;
 }
 
-static void read_row(struct survey *survey, const PGresult *rows, double here)
+/* Takes the rest of a pipeline of which something failed, without another fault. */
+static void drain(struct flight *flight)
 {
-	survey->clock_ahead = strtod(PQgetvalue(rows, 0, 0), NULL) - here;
-	snprintf(survey->role, SURVEY_TEXT_MAX, "%s", PQgetvalue(rows, 0, 1));
-	survey->standby = *PQgetvalue(rows, 0, 2) == 't';
+	char unheard[SURVEY_TEXT_MAX];
+	struct flight rest = *flight;
+
+	rest.fault = unheard;
+	rest.fault_size = sizeof(unheard);
+	while (PQstatus(rest.pg) == CONNECTION_OK && clock_ms() < rest.deadline &&
+	       !flight_land(&rest, asking))
+		;
 }
 
-void survey_take(struct survey *survey, struct session *session, const char *sql)
+static PGresult *ask(struct flight *flight, const char *set_up, const char *sql)
 {
-	PGconn *pg = session->pg;
+	PGresult *first, *rows = NULL;
+
+	if (!flight_run(flight, set_up) || !flight_run(flight, sql) || !flight_leave(flight)) {
+		flight_refuse(flight, asking);
+		return NULL;
+	}
+	first = flight_take(flight, asking);
+	if (first)
+		rows = flight_take(flight, asking);
+	PQclear(first);
+	if (!rows)
+		drain(flight);
+	else if (!flight_land(flight, asking)) {
+		PQclear(rows);
+		rows = NULL;
+	}
+	return rows;
+}
+
+PGresult *survey_ask(struct survey *survey, const char *sql)
+{
+	struct flight *flight = &survey->flight;
 	PGresult *rows = NULL;
-	double before = now_s();
 
-	*survey = (struct survey){.pooled = session->unnamed != NULL};
-	describe_server(survey, pg);
-	if (PQsetnonblocking(pg, 0) == 0 && PQexitPipelineMode(pg))
-		rows = PQexec(pg, sql);
-	if (PQresultStatus(rows) == PGRES_TUPLES_OK && PQntuples(rows) == 1)
-		read_row(survey, rows, (before + now_s()) / 2);
+	flight->deadline = clock_ms() + (int64_t)survey->settings->connect_timeout;
+	if (PQenterPipelineMode(survey->pg))
+		rows = ask(flight, survey->set_up, sql);
+	else
+		flight_refuse(flight, asking);
+	PQexitPipelineMode(survey->pg);
+	return rows;
+}
+
+void survey_describe_library(char text[SURVEY_TEXT_MAX])
+{
+	int version = PQlibVersion();
+
+	snprintf(text, SURVEY_TEXT_MAX, "libpq %d.%d", version / 10000, version % 10000);
+}
+
+static bool is_near(const PGconn *pg)
+{
+	const char *host = PQhost(pg), *address = PQhostaddr(pg);
+
+	return *host == '/' || *host == '@' || strncmp(address, "127.", 4) == 0 ||
+	       strcmp(address, "::1") == 0;
+}
+
+void survey_describe_server(const struct survey *survey, char text[SURVEY_TEXT_MAX])
+{
+	const PGconn *pg = survey->pg;
+	const char *version = PQparameterStatus(pg, "server_version"), *host = PQhost(pg),
+		   *address = PQhostaddr(pg);
+	bool both = *host != '/' && *address && strcmp(host, address) != 0;
+
+	snprintf(text, SURVEY_TEXT_MAX, "PostgreSQL %s at %s%s%s%s port %s",
+	    version ? version : "of an unknown version", host, both ? " (" : "",
+	    both ? address : "", both ? ")" : "", PQport(pg));
+}
+
+/* Was the server's certificate verified, as the connection's sslmode says? */
+static bool is_verified(PGconn *pg)
+{
+	PQconninfoOption *given = PQconninfo(pg);
+	bool verified = false;
+
+	for (const PQconninfoOption *option = given; option && option->keyword; option++)
+		if (strcmp(option->keyword, "sslmode") == 0)
+			verified = option->val && strncmp(option->val, "verify-", 7) == 0;
+	PQconninfoFree(given);
+	return verified;
+}
+
+bool survey_describe_encryption(
+    const struct survey *survey, char text[SURVEY_TEXT_MAX], const char **remedy)
+{
+	PGconn *pg = survey->pg;
+	bool near = is_near(pg), verified;
+
+	if (!PQsslInUse(pg)) {
+		snprintf(text, SURVEY_TEXT_MAX, "none%s",
+		    near ? ", as the connection does not leave this machine" : "");
+		*remedy = "sslmode=verify-full and sslrootcert, or the network's reader has the "
+			  "API keys";
+		return near;
+	}
+	verified = is_verified(pg);
+	snprintf(text, SURVEY_TEXT_MAX, "%s, %s, the server's certificate is %sverified",
+	    PQsslAttribute(pg, "protocol"), PQsslAttribute(pg, "cipher"), verified ? "" : "not ");
+	*remedy = "sslmode=verify-full and sslrootcert, or another may pose as the server";
+	return near || verified;
+}
+
+/* The server's process behind the connection; 0: it cannot be told. */
+static int backend(struct survey *survey)
+{
+	PGresult *rows = survey_ask(survey, "select pg_catalog.pg_backend_pid()");
+	int pid = rows ? atoi(PQgetvalue(rows, 0, 0)) : 0;
+
 	PQclear(rows);
+	return pid;
+}
+
+/* A pooler that lends a session for one statement ends who begins a transaction. */
+static bool takes_transactions(PGconn *pg)
+{
+	PGresult *begun = PQexec(pg, "begin"), *ended = PQexec(pg, "rollback");
+	bool good =
+	    PQresultStatus(begun) == PGRES_COMMAND_OK && PQresultStatus(ended) == PGRES_COMMAND_OK;
+
+	PQclear(begun);
+	PQclear(ended);
+	return good;
+}
+
+/* Two clients that are served by one process are lent it. */
+static enum survey_pooler compare(struct survey *survey, const struct template_variable *none)
+{
+	struct survey second;
+	enum survey_pooler pooler = SURVEY_POOLER_SESSION;
+
+	if (survey_open(&second, survey->settings, survey->set_up, none)) {
+		int pid = backend(&second);
+
+		if (pid && pid == backend(survey))
+			pooler = takes_transactions(second.pg) ? SURVEY_POOLER_TRANSACTION
+							       : SURVEY_POOLER_STATEMENT;
+	}
+	survey_close(&second);
+	return pooler;
+}
+
+enum survey_pooler survey_find_pooler(struct survey *survey)
+{
+	static const struct template_variable none = {NULL, NULL};
+	int pid = backend(survey);
+
+	return !pid || pid == PQbackendPID(survey->pg) ? SURVEY_POOLER_NONE
+						       : compare(survey, &none);
+}
+
+void survey_close(struct survey *survey)
+{
+	flight_free(&survey->flight);
+	PQfinish(survey->pg);
+	survey->pg = NULL;
 }

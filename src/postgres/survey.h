@@ -1,29 +1,67 @@
 /* SPDX-License-Identifier: MIT */
-/* What an open session shows of the server behind it. */
+/* Looks at the server behind a connection of its own, and asks it this and that. */
 #ifndef POSTGRES_SURVEY_H
 #define POSTGRES_SURVEY_H
 
-#include "postgres/session.h"
+#include "postgres/flight.h"
+#include "postgres/hosts.h"
+#include "settings.h"
 
+#include <libpq-fe.h>
 #include <stdbool.h>
 
-enum { SURVEY_TEXT_MAX = 300 };
+enum { SURVEY_TEXT_MAX = 300, SURVEY_FAULT_MAX = 2000, SURVEY_VARIABLES_MAX = 8 };
 
+/* A pooler between, as far as it shows. */
+enum survey_pooler {
+	SURVEY_POOLER_NONE,
+	SURVEY_POOLER_SESSION, /* a session is one client's for as long as that stays */
+	SURVEY_POOLER_TRANSACTION,
+	SURVEY_POOLER_STATEMENT
+};
+
+/* Fields are the survey's own, but for fault. */
 struct survey {
-	char server[SURVEY_TEXT_MAX];     /* version, host and port */
-	char encryption[SURVEY_TEXT_MAX]; /* TLS's protocol, or "none" */
-	bool pooled;                      /* the session is lent to others as well */
-
-	/* Of the answer; role is empty where there was none. */
-	char role[SURVEY_TEXT_MAX];
-	bool standby;
-	double clock_ahead; /* of the server's before ours, in seconds */
+	PGconn *pg; /* NULL: not open */
+	const struct settings *settings;
+	const char *set_up;
+	struct flight flight;
+	struct template_variable variables[SURVEY_VARIABLES_MAX + 4];
+	char timeouts[2][24];
+	char fault[SURVEY_FAULT_MAX]; /* why the last call failed: for an operator */
 };
 
 /*
- * Fills *survey. The SQL answers one row: the server's time in seconds since 1970, the role, is it a
- * standby? Blocks, as long as statement_timeout lets it. The session is to be closed afterwards.
+ * Connects as a session would, and keeps the connection for survey_ask; set_up is sent before each question, in its
+ * transaction, with :local "true" and the variables of a session, to which more adds. All that is pointed at outlives
+ * the survey. False with a fault. Either way survey_close is due.
  */
-void survey_take(struct survey *survey, struct session *session, const char *sql);
+bool survey_open(struct survey *survey, const struct settings *settings, const char *set_up,
+    const struct template_variable *more);
+
+/*
+ * The rows of one statement, run in a transaction of its own that leaves nothing behind, for PQclear; NULL with a fault.
+ * Blocks, for connect_timeout at most.
+ */
+PGresult *survey_ask(struct survey *survey, const char *sql);
+
+/* Writes the name and the version of the library that connects. */
+void survey_describe_library(char text[SURVEY_TEXT_MAX]);
+
+/* Writes where the connection leads (SURVEY_TEXT_MAX bytes): version, host, address, port. */
+void survey_describe_server(const struct survey *survey, char text[SURVEY_TEXT_MAX]);
+
+/*
+ * Writes how the connection is encrypted. True where that is as good as it can be: TLS with a certificate that was
+ * verified, or a connection that does not leave this machine; else remedy says what to do.
+ */
+bool survey_describe_encryption(
+    const struct survey *survey, char text[SURVEY_TEXT_MAX], const char **remedy);
+
+/* Looks for a pooler, with a second connection where there is one. */
+enum survey_pooler survey_find_pooler(struct survey *survey);
+
+/* Ends the connection. */
+void survey_close(struct survey *survey);
 
 #endif

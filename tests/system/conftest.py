@@ -205,6 +205,19 @@ def factory(kind, *fixed):
     assert [fault for server, log in zip(running, logs) for fault in server.faults if fault in log] == [], logs
 
 
+@pytest.fixture(scope="module")
+def guarded():
+    """A server that lets our role in over TLS with a password only."""
+    directory = servers.make_directory()
+    server = servers.Guarded(directory)
+    server.run("create database em")
+    for path in ("schema.sql", "sample.sql", "role.sql"):
+        server.load(servers.ROOT / "sql" / path, "em")
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
 @pytest.fixture
 def start_workers(program):
     yield from factory(servers.Workers, program)
@@ -227,6 +240,11 @@ def start_plain(plain):
 @pytest.fixture(scope="module")
 def start_module_workers(program):
     yield from factory(servers.Workers, program)
+
+
+@pytest.fixture
+def start_pgbouncer():
+    yield from factory(servers.Pgbouncer)
 
 
 @pytest.fixture

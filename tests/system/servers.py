@@ -199,6 +199,23 @@ class Postgres(Process):
                        stdin=open(path), check=True, capture_output=True, text=True)
 
 
+class Guarded(Postgres):
+    """A server that takes only TLS with a password over TCP: everything that libpq may have to read is needed."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                        "subjectAltName=DNS:localhost", "-keyout", directory / "key", "-out", directory / "certificate"],
+                       check=True, capture_output=True, **unprivileged())
+        super().__init__(directory, "-c", "ssl=on", "-c", "ssl_key_file=%s/key" % directory, "-c", "port=%d" % self.port,
+                         "-c", "ssl_cert_file=%s/certificate" % directory, "-c", "listen_addresses=localhost")
+        (self.data / "pg_hba.conf").write_text("local all postgres trust\nhostssl all all localhost scram-sha-256\n")
+        self.run("select pg_reload_conf()")
+
+    def dsn(self, database="postgres", user="postgres"):
+        return super().dsn(database, user) + " port=%d" % self.port
+
+
 class Database:
     """One database of a server: its connection strings, and statements run by its owner."""
 

@@ -13,7 +13,6 @@ import time
 import psycopg
 import pytest
 
-import conftest
 import fastcgi
 import load
 import sample
@@ -278,11 +277,6 @@ def test_restarts_cost_no_request(start_plain, make_postgres, busy, figure):
 # Poolers
 
 MODES = ["session", "transaction", "statement"]
-
-
-@pytest.fixture
-def start_pgbouncer():
-    yield from conftest.factory(servers.Pgbouncer)
 
 
 def in_its_sessions(pooler, database):

@@ -104,9 +104,9 @@ def make_tenants(database, *schemas):
 def test_several_tenants_are_warned_of_and_one_is_not(program, own):
     make_tenants(own, "public")
     run_role(own)
-    assert "tenants" not in check(program, own).stdout
+    assert "\ngood  tenants       one\n" in check(program, own).stdout
     own.run("insert into authentik_tenants_tenant values ('t_other', true), ('t_unready', false)")
-    assert "warning: authentik has 2 tenants, in the schemas public, t_other" in check(program, own).stdout
+    assert "\nwarn  tenants       authentik has 2 tenants, in the schemas public, t_other" in check(program, own).stdout
 
 
 def test_two_pools_serve_two_tenants_by_the_host_that_is_asked(start_workers, start_nginx, own, postgres):
@@ -229,7 +229,7 @@ def test_role_sql_grants_before_an_upgrade_what_is_there_of_the_next_layout(star
 
 def test_check_and_the_log_name_the_layout(program, start_workers, own, own_tree):
     for database, layout in ((own, "layout roles_user_groups: authentik 2026.2 and later"), (own_tree, "layout tree: authentik 2024.8 to 2025.10")):
-        assert [line.split(None, 1)[1] for line in check(program, database).stdout.splitlines() if line.startswith("layout ")] == [layout]
+        assert [line.split(None, 2)[2] for line in check(program, database).stdout.splitlines() if line.startswith("good  layout ")] == [layout]
         assert "the PostgreSQL connection is ready (%s)" % layout in start_workers(database).log()
 
 

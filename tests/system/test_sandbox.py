@@ -151,35 +151,6 @@ def test_a_cgi_request_is_answered_in_the_sandbox(plain, alone):
     assert trace.read_text().count("seccomp(SECCOMP_SET_MODE_FILTER, 0, {") == 2 and "PR_SET_DUMPABLE, SUID_DUMP_DISABLE" in trace.read_text()
 
 
-class Guarded(servers.Postgres):
-    """A server that takes only TLS with a password over TCP: everything that libpq may have to read is needed."""
-
-    def __init__(self, directory):
-        self.port = servers.free_port()
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-                        "subjectAltName=DNS:localhost", "-keyout", directory / "key", "-out", directory / "certificate"],
-                       check=True, capture_output=True, **servers.unprivileged())
-        super().__init__(directory, "-c", "ssl=on", "-c", "ssl_key_file=%s/key" % directory, "-c", "port=%d" % self.port,
-                         "-c", "ssl_cert_file=%s/certificate" % directory, "-c", "listen_addresses=localhost")
-        (self.data / "pg_hba.conf").write_text("local all postgres trust\nhostssl all all localhost scram-sha-256\n")
-        self.run("select pg_reload_conf()")
-
-    def dsn(self, database="postgres", user="postgres"):
-        return super().dsn(database, user) + " port=%d" % self.port
-
-
-@pytest.fixture(scope="module")
-def guarded():
-    directory = servers.make_directory()
-    server = Guarded(directory)
-    server.run("create database em")
-    for path in ("schema.sql", "sample.sql", "role.sql"):
-        server.load(servers.ROOT / "sql" / path, "em")
-    yield server
-    server.stop()
-    shutil.rmtree(directory)
-
-
 def change_password(server, path, password):
     """In the server first, then in the password file, as an operator would."""
     server.run("alter role event_matcher password '%s'" % password)

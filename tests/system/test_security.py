@@ -227,7 +227,7 @@ def test_a_view_in_a_tables_place_is_served_with_a_warning(start_workers, progra
     warning = "not a table but a view: authentik_policies_policy;"
     workers = start_workers(own)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and warning in workers.log()
-    assert "warning: " + warning in check(program, own).stdout
+    assert "\nwarn  views         " + warning in check(program, own).stdout
 
 
 def test_a_materialized_view_in_a_tables_place_is_served_with_a_warning(start_workers, program, own):
@@ -236,7 +236,7 @@ def test_a_materialized_view_in_a_tables_place_is_served_with_a_warning(start_wo
     warning = "not a table but a materialized view: authentik_policies_policybinding;"
     workers = start_workers(own)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and warning in workers.log()
-    assert "warning: " + warning in check(program, own).stdout
+    assert "\nwarn  views         " + warning in check(program, own).stdout
 
 
 SECRETS = ["postgresql://u:p@secretword@db/em", "postgresql://u:secret%word@db/em", "password=two secretwords",
