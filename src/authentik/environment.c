@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { VALUE_MAX = 4096 };
 
@@ -91,37 +92,88 @@ static bool read_file(struct reader *reader, const struct variable *variable, co
 	return refuse(reader, variable, why);
 }
 
-/* Into reader->value, by the URI's scheme, "file://" or "env://"; the rest of it is what it names. */
-static bool follow(
-    struct reader *reader, const struct variable *variable, const char *uri, size_t scheme)
-{
-	char name[VALUE_MAX + 1] = "";
-	size_t length = strcspn(uri + scheme, "?");
-	const char *instead = uri[scheme + length] ? uri + scheme + length + 1 : NULL;
+/* A URI's parts, as Python's urlparse has them. */
+struct uri {
+	char place[VALUE_MAX + 1]; /* what stands before the path, behind two slashes */
+	char path[VALUE_MAX + 1], query[VALUE_MAX + 1];
+	bool has_query;
+};
 
-	if (length > VALUE_MAX)
-		return refuse(reader, variable, "the value is too long");
-	memcpy(name, uri + scheme, length);
-	if (*uri == 'e')
-		return keep(reader, variable, getenv(name) ? getenv(name) : instead ? instead : "");
-	if (read_file(reader, variable, name))
+/* Copies up to one of the ends, and returns what stands there; the text fits. */
+static const char *copy_part(char *to, const char *text, const char *ends)
+{
+	size_t length = strcspn(text, ends);
+
+	memcpy(to, text, length);
+	to[length] = '\0';
+	return text + length;
+}
+
+static void split(struct uri *uri, const char *rest)
+{
+	*uri->place = *uri->query = '\0';
+	if (strncmp(rest, "//", 2) == 0)
+		rest = copy_part(uri->place, rest + 2, "/?#");
+	rest = copy_part(uri->path, rest, "?#");
+	uri->has_query = *rest == '?';
+	if (uri->has_query)
+		copy_part(uri->query, rest + 1, "#");
+}
+
+/* Into reader->value what the URI leads to, or what stands in its query. */
+static bool follow(struct reader *reader, const struct variable *variable, const char *text)
+{
+	struct uri uri;
+	const char *value;
+
+	split(&uri, strchr(text, ':') + 1);
+	if (tolower((unsigned char)*text) == 'e') {
+		value = getenv(uri.place);
+		return keep(reader, variable, value ? value : uri.query);
+	}
+	if (read_file(reader, variable, uri.path))
 		return true;
-	return instead && keep(reader, variable, instead);
+	return uri.has_query && keep(reader, variable, uri.query);
+}
+
+static bool is_uri(const char *text)
+{
+	return strncasecmp(text, "file:", 5) == 0 || strncasecmp(text, "env:", 4) == 0;
+}
+
+/*
+ * authentik reads each value as JSON where it is JSON (ConfigLoader.update_from_env): a text in double quotes is what
+ * stands between them. False where that has escapes: a value that both read alike needs no quotes.
+ */
+static bool unquote(char *value)
+{
+	size_t length = strlen(value);
+
+	if (length < 2 || *value != '"' || value[length - 1] != '"')
+		return true;
+	if (strpbrk(value, "\\") || strchr(value + 1, '"') != value + length - 1)
+		return false;
+	value[length - 1] = '\0';
+	memmove(value, value + 1, length - 1);
+	return true;
 }
 
 /* The value, or nothing, into reader->value. */
 static bool read_variable(struct reader *reader, const struct variable *variable)
 {
 	const char *text = find(variable);
+	char own[VALUE_MAX + 1];
 
 	*reader->value = '\0';
-	if (!text)
-		text = variable->initial ? variable->initial : "";
-	if (strncmp(text, "file://", 7) == 0)
-		return follow(reader, variable, text, 7);
-	if (strncmp(text, "env://", 6) == 0)
-		return follow(reader, variable, text, 6);
-	return keep(reader, variable, text);
+	if (!keep(reader, variable, text ? text : variable->initial ? variable->initial : ""))
+		return false;
+	if (!unquote(reader->value))
+		return refuse(
+		    reader, variable, "a value in quotes, with more of them or a backslash within");
+	if (!is_uri(reader->value))
+		return true;
+	strcpy(own, reader->value);
+	return follow(reader, variable, own);
 }
 
 static bool print_all(struct reader *reader, FILE *stream)

@@ -13,11 +13,13 @@ struct environment {
 
 /*
  * Reads AUTHENTIK_POSTGRESQL__HOST, PORT, NAME, USER, PASSWORD, SSLMODE, SSLROOTCERT, SSLCERT, SSLKEY
- * and DEFAULT_SCHEMA. A value may be file:///path, whose stripped content counts, or env://NAME; what
- * stands behind its "?" counts where that is absent (authentik/lib/config.py, parse_uri). Host, name,
- * user and password have authentik's defaults (authentik/lib/default.yml). False with a sentence in
- * error (size bytes), which names the variable and tells no value: a file that cannot be read, a
- * value that is too long, no memory. In every case environment_free is due.
+ * and DEFAULT_SCHEMA as authentik does (authentik/lib/config.py). A value may be file:///path, whose
+ * stripped content counts, or env://NAME; what stands behind its "?" counts where that is absent. Of a
+ * text in double quotes what is between them counts. Host, name, user and password have authentik's
+ * defaults (authentik/lib/default.yml); an empty variable is none, which it is not for authentik. False
+ * with a sentence in error (size bytes), which names the variable and tells no value: a file that
+ * cannot be read, a value that is too long or in quotes with escapes, no memory. In every case
+ * environment_free is due.
  */
 bool environment_read(struct environment *environment, char *error, size_t size);
 

@@ -7,6 +7,7 @@
 #include "event.h"
 #include "postgres/conninfo.h"
 #include "postgres/passfile.h"
+#include "postgres/password.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -17,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WHILE_OTHERS_MS = 500, BAD_FOR_MS = 30000, PARAMETERS_MAX = 16, PASSWORD_MAX = 1024 };
+enum { WHILE_OTHERS_MS = 500, BAD_FOR_MS = 30000, PARAMETERS_MAX = 16 };
 
 /* libpq's parameters: later ones are stronger than earlier ones. */
 struct parameters {
@@ -31,9 +32,9 @@ struct attempt {
 	struct hosts_memory *memory;
 	PQconninfoOption
 	    *given; /* what the connection string, the service and the environment say */
-	const char *attributes;          /* of the session, instead of what is given; NULL: that */
-	char password[PASSWORD_MAX + 2]; /* of database_password_file; empty: what is given */
-	const char *passfile;            /* instead of what is given; NULL: that */
+	const char *attributes;       /* of the session, instead of what is given; NULL: that */
+	char password[PASSWORD_SIZE]; /* of database_password_file; empty: what is given */
+	const char *passfile;         /* instead of what is given; NULL: that */
 	struct hosts hosts;
 	char *fault;
 	size_t size;
@@ -276,43 +277,6 @@ static bool list_hosts(struct attempt *attempt)
 	return true;
 }
 
-static bool refuse_password(struct attempt *attempt, const char *why)
-{
-	snprintf(attempt->fault, attempt->size,
-	    "connecting to PostgreSQL: reading database_password_file %s: %s",
-	    attempt->settings->database_password_file, why);
-	return false;
-}
-
-/*
- * Read anew each time, as who rotates passwords writes a new one. The newline that editors leave at its
- * end is none of it. True where there is no such file to be read.
- */
-static bool read_password(struct attempt *attempt)
-{
-	const char *path = attempt->settings->database_password_file;
-	FILE *file = *path ? fopen(path, "re") : NULL;
-	size_t length;
-	int cause = errno;
-
-	if (!*path)
-		return true;
-	if (!file)
-		return refuse_password(attempt, strerror(cause));
-	setvbuf(file, NULL, _IONBF, 0);
-	errno = 0;
-	length = fread(attempt->password, 1, PASSWORD_MAX + 1, file);
-	cause = ferror(file) ? errno : 0;
-	fclose(file);
-	if (cause)
-		return refuse_password(attempt, strerror(cause));
-	if (length > PASSWORD_MAX)
-		return refuse_password(attempt, "it is longer than 1,024 bytes");
-	attempt->password[length] = '\0';
-	attempt->password[strcspn(attempt->password, "\r\n")] = '\0';
-	return *attempt->password || refuse_password(attempt, "it is empty");
-}
-
 /* A service file may have been written anew since the start. */
 static bool judge_given(const struct attempt *attempt)
 {
@@ -333,7 +297,8 @@ PGconn *connect_to_server(const struct settings *settings, struct hosts_memory *
 
 	*fault = '\0';
 	*host = (struct host){.port = ""};
-	if (!read_password(&attempt))
+	if (*settings->database_password_file &&
+	    !password_read(settings->database_password_file, attempt.password, fault, size))
 		return NULL;
 	attempt.given = read_given(settings);
 	if (!*attempt.password && !given(&attempt, "password"))

@@ -190,17 +190,45 @@ def test_a_password_file_of_any_mode_is_read_anew_at_each_connect(start_plain, g
     assert "second" not in workers.log() and "first one" not in workers.log()
 
 
-@pytest.mark.parametrize("content, said", [(None, "No such file or directory"), ("", "it is empty"), ("\n", "it is empty"),
-                                           ("x" * 1025, "it is longer than 1,024 bytes")])
+def secret_file(server, content):
+    """As Compose and Kubernetes leave one: anybody may read it."""
+    path = server.directory / "secret"
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+    path.chmod(0o444)
+    return path
+
+
+@pytest.mark.parametrize("form", [b"%s", b"%s\n", b"%s\r\n", b"%s\n\n", b"\xef\xbb\xbf%s\n"], ids=["bare", "newline", "CRLF", "an empty line", "byte order mark"])
+def test_a_password_is_read_from_a_file_as_editors_leave_it(plain, guarded, form):
+    guarded.run("alter role event_matcher password 'it''s # one \\ \u00fc '")
+    secret = secret_file(guarded, form % "it's # one \\ \u00fc ".encode())
+    result = subprocess.run([plain, "--check", "--database=host=localhost port=%d dbname=em user=event_matcher" % guarded.port, "--database-password-file=%s" % secret],
+                            capture_output=True, text=True, env={"HOME": "/nonexistent"}, **servers.unprivileged())
+    assert result.returncode == 0 and "it's" not in result.stdout + result.stderr, result
+
+
+@pytest.mark.parametrize("content, said", [
+    (None, "No such file or directory"), ("directory", "Is a directory"), (b"", "it is empty"), (b"\n", "it is empty"), (b"x" * 1025, "it is longer than 1,024 bytes"),
+    (b"one\ntwo\n", "it holds more than one line"), ("secret".encode("utf-16"), "it holds a NUL byte, and is to be UTF-8")],
+    ids=["missing", "a directory", "empty", "an empty line", "long", "two lines", "UTF-16"])
 def test_a_password_file_without_a_password_is_named(start_plain, guarded, content, said):
-    secret = guarded.directory / "no-secret"
-    if content is not None:
-        secret.write_text(content)
-        secret.chmod(0o444)
-    workers = start_plain("host=localhost port=%d dbname=em user=event_matcher" % guarded.port, has_database=False,
-                          database_password_file=secret)
-    servers.wait_until(lambda: "reading database_password_file %s: %s" % (secret, said) in workers.log(), "the fault")
-    secret.unlink(missing_ok=True)
+    path = guarded.directory if content == "directory" else secret_file(guarded, content or b"")
+    if content is None:
+        path.unlink()
+    workers = start_plain("host=localhost port=%d dbname=em user=event_matcher" % guarded.port, has_database=False, database_password_file=path)
+    servers.wait_until(lambda: "reading database_password_file %s: %s" % (path, said) in workers.log(), "the fault")
+    assert "secret" not in workers.log().replace(str(path), "").replace("database_password_file", "")
+
+
+def test_a_password_file_that_comes_later_is_taken_without_a_restart(start_plain, guarded):
+    guarded.run("alter role event_matcher password 'one'")
+    secret = secret_file(guarded, b"")
+    workers = start_plain("host=localhost port=%d dbname=em user=event_matcher" % guarded.port, has_database=False, database_password_file=secret,
+                          environment={"HOME": "/nonexistent"})
+    servers.wait_until(lambda: "it is empty" in workers.log(), "the fault")
+    secret_file(guarded, b"one")
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "localhost", "127.0.0.1,::1", "/nonexistent,localhost"])

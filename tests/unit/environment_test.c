@@ -33,7 +33,7 @@ static const char *read_all(void)
 	const char *keyword;
 
 	cr_assert(environment_read(&environment, error, sizeof(error)), "%s", error);
-	cr_assert_null(conninfo_fault(environment.conninfo, &keyword));
+	cr_assert_null(conninfo_fault(environment.conninfo, &keyword), "%s", environment.conninfo);
 	return environment.conninfo;
 }
 
@@ -83,6 +83,48 @@ Test(environment, follows_env_and_its_default)
 	set("USER", "env://NOWHERE?d");
 	set("NAME", "env://NOWHERE");
 	cr_assert_str_eq(read_all(), "host='b' user='d' ");
+}
+
+Test(environment, takes_a_uri_apart_as_authentik_does)
+{
+	static const char *const cases[][2] = {{"env://ELSEWHERE/x?c#d", "b"},
+	    {"env://NOWHERE?c#d", "c"}, {"ENV://ELSEWHERE", "b"}, {"\"env://ELSEWHERE\"", "b"},
+	    {"env://NOWHERE?a?b", "a?b"}, {"env:ELSEWHERE?c", "c"}, {"\"quoted\"", "quoted"},
+	    {"\"", "\""}, {"environment", "environment"}, {"file:/nonexistent?c", "c"},
+	    {"file://host/nonexistent?c#d", "c"}, {"x://env?y", "x://env?y"}};
+
+	setenv("ELSEWHERE", "b", 1);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char expected[60];
+
+		set("PASSWORD", cases[i][0]);
+		snprintf(expected, sizeof(expected), " password='%s' ", cases[i][1]);
+		cr_assert_not_null(
+		    strstr(read_all(), expected), "%s: %s", cases[i][0], environment.conninfo);
+		environment_free(&environment);
+	}
+}
+
+Test(environment, refuses_escapes_in_quotes_and_does_not_tell_them)
+{
+	set("PASSWORD", "\"a\\\"b\"");
+	cr_assert_not(environment_read(&environment, error, sizeof(error)));
+	cr_assert_str_eq(error, "AUTHENTIK_POSTGRESQL__PASSWORD: a value in quotes, with more of "
+				"them or a backslash within");
+}
+
+Test(environment, lists_the_variables_that_it_does_not_use)
+{
+	char names[100];
+
+	set("HOST", "a");
+	set("DEFAULT_SCHEMA", "b");
+	cr_assert_not(environment_list_unused(names, sizeof(names)));
+	set("READ_REPLICAS__0__HOST", "c");
+	set("HOSTS", "d");
+	cr_assert(environment_list_unused(names, sizeof(names)));
+	cr_assert_str_eq(
+	    names, "AUTHENTIK_POSTGRESQL__READ_REPLICAS__0__HOST, AUTHENTIK_POSTGRESQL__HOSTS");
 }
 
 Test(environment, follows_a_file_and_strips_it)
