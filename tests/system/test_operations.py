@@ -68,8 +68,8 @@ FAULTS = [
 
 
 def rows():
-    """Those of the faults: the events have a table of their own, which is made (test_events.py)."""
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\| .*\|$", TEXT.split("## Events")[0], re.M)
+    """Those of the faults: who is woken at night has a table of their own (test_night.py), the events another (test_events.py)."""
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in re.findall(r"^\| .*\|$", TEXT.split("## Watching it")[1].split("## Events")[0], re.M)
             if not line.startswith(("| ---", "| what breaks"))]
 
 
