@@ -33,21 +33,15 @@ static void tell_alive(struct announcer *announcer)
 {
 	int64_t now = clock_ms(), interval = notify_interval();
 
-	if (!interval || now < announcer->alive_due)
+	if (!interval || now < announcer->alive_due || announcer->state == ANNOUNCER_STARTING)
 		return;
 	announcer->alive_due = now + interval;
 	notify_tell("WATCHDOG=1");
 }
 
-void announcer_tell(
+static void tell_news(
     struct announcer *announcer, enum announcer_state state, uint32_t generation, size_t workers)
 {
-	bool news = state != announcer->state ||
-		    (state == ANNOUNCER_READY && generation != announcer->generation);
-
-	tell_alive(announcer);
-	if (!news)
-		return;
 	announcer->state = state;
 	announcer->generation = generation;
 	if (state == ANNOUNCER_READY)
@@ -58,11 +52,24 @@ void announcer_tell(
 		notify_tell("STOPPING=1\nSTATUS=draining");
 }
 
+void announcer_tell(
+    struct announcer *announcer, enum announcer_state state, uint32_t generation, size_t workers)
+{
+	bool news = state != announcer->state ||
+		    (state == ANNOUNCER_READY && generation != announcer->generation);
+
+	if (announcer->gone)
+		return;
+	if (news)
+		tell_news(announcer, state, generation, workers);
+	tell_alive(announcer);
+}
+
 void announcer_hand_over(struct announcer *announcer, pid_t pid)
 {
 	char text[TEXT_SIZE];
 
 	snprintf(text, sizeof(text), "MAINPID=%d\nREADY=1\nSTATUS=upgraded", (int)pid);
 	notify_tell(text);
-	announcer->state = ANNOUNCER_STOPPING; /* this process has nothing more to say */
+	announcer->gone = true;
 }

@@ -20,6 +20,7 @@ enum announcer_state {
 struct announcer {
 	enum announcer_state state;
 	uint32_t generation; /* that was told last */
+	bool gone;           /* another process speaks for the service */
 	int64_t alive_due;   /* milliseconds of clock_ms; 0: not at all */
 };
 

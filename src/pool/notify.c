@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -46,15 +47,27 @@ bool notify_tell(const char *state)
 	struct sockaddr_un address = {0};
 	const char *path = getenv("NOTIFY_SOCKET");
 	socklen_t length = path ? make_address(&address, path) : 0;
+	char text[200];
 
 	if (!path || !*path)
 		return false;
 	errno = EINVAL;
 	if (length && send_to(&address, length, state))
 		return true;
-	log_event(
-	    &event_systemd_unreachable, "telling systemd by NOTIFY_SOCKET: %s", strerror(errno));
+	snprintf(text, sizeof(text), "telling systemd by NOTIFY_SOCKET: %s", strerror(errno));
+	if (log_is_news(text)) /* a sign of life would say it again and again */
+		log_event(&event_systemd_unreachable, "%s", text);
 	return false;
+}
+
+void notify_inherit(void)
+{
+	const char *pid = getenv("WATCHDOG_PID");
+	char own[24];
+
+	snprintf(own, sizeof(own), "%d", (int)getpid());
+	if (pid && *pid && strtol(pid, NULL, 10) == getppid())
+		setenv("WATCHDOG_PID", own, 1);
 }
 
 int64_t notify_interval(void)

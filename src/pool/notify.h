@@ -8,10 +8,13 @@
 
 /*
  * Sends assignments, one a line ("READY=1\nSTATUS=serving"), to the socket that NOTIFY_SOCKET names.
- * True where it was sent; false where nobody wants to know, and with a line in the log where the
- * message could not be sent.
+ * True where it was sent; false where nobody wants to know, and with a line in the log, once, where
+ * the message could not be sent.
  */
 bool notify_tell(const char *state);
+
+/* What is meant for this process's parent, which is its copy, is meant for it from now on: it is to be the main process. */
+void notify_inherit(void);
 
 /*
  * How often "WATCHDOG=1" is to be told: half of WATCHDOG_USEC, in milliseconds, where that is meant for

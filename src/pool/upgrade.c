@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "event.h"
+#include "pool/notify.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -85,6 +86,7 @@ static bool prepare(const struct listeners *listeners, const struct settings *se
 
 	snprintf(text, sizeof(text), "%d %d %zu %d %zu", (int)getpid(), ready, listeners->count,
 	    listeners->ours, listeners->fastcgi);
+	notify_inherit();
 	if (setenv(inherit, text, 1) != 0 || fcntl(ready, F_SETFD, 0) != 0 ||
 	    !hand_on_kept(settings))
 		return false;
