@@ -284,7 +284,7 @@ class Nginx(Process):
     end_signal = signal.SIGQUIT
     prefix = ()  # what starts it elsewhere
 
-    def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None, extra=""):
+    def __init__(self, directory, workers_socket, site=None, authentik=None, port=None, tenant=None, extra="", extra_groups=()):
         shutil.copytree(ROOT / "nginx", directory, dirs_exist_ok=True)
         upstream = (directory / "upstream.conf").read_text()
         address = workers_socket if workers_socket[0] != "/" else "unix:" + workers_socket
@@ -297,7 +297,8 @@ class Nginx(Process):
             self.use_tenant(directory, tenant)
         for path in directory.iterdir():
             path.chmod(0o644)
-        super().__init__([*self.prefix, "nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx")
+        given = {"extra_groups": extra_groups} if os.getuid() == 0 else {}
+        super().__init__([*self.prefix, "nginx", "-p", directory, "-c", directory / "nginx.conf"], directory, "nginx", **given)
         self.wait_ready(lambda: os.path.exists(self.socket) and connects(self.socket), "nginx")
 
     @staticmethod
