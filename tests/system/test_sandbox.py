@@ -151,6 +151,15 @@ def test_a_cgi_request_is_answered_in_the_sandbox(plain, alone):
     assert trace.read_text().count("seccomp(SECCOMP_SET_MODE_FILTER, 0, {") == 2 and "PR_SET_DUMPABLE, SUID_DUMP_DISABLE" in trace.read_text()
 
 
+@pytest.mark.parametrize("sandbox, said", [("on", "a ring: Function not implemented"), ("off", "a ring: made")])
+def test_no_ring_of_io_uring_is_made_as_no_filter_sees_what_it_does(start_plain, plain, alone, sandbox, said):
+    """libuv asks for one from 1.45 on, where the kernel has them, and each worker would be ended by its first use."""
+    library = plain.parent / "ring.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", library, servers.ROOT / "tests" / "system" / "ring.c"], check=True)
+    workers = start_plain(alone, environment={"LD_PRELOAD": str(library)}, sandbox=sandbox)
+    assert said in workers.log() and fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+
+
 def change_password(server, path, password):
     """In the server first, then in the password file, as an operator would."""
     server.run("alter role event_matcher password '%s'" % password)
