@@ -35,43 +35,57 @@ static bool is_ours(const char *address)
 	return alive;
 }
 
-static void note_address(
-    struct report *report, const struct settings *settings, const char *address)
+/* A socket of the metrics is told to be ours by the pool that serves beside it. */
+static void note_taken(struct report *report, const char *address, bool ours)
 {
-	char error[SETTINGS_ERROR_SIZE];
-
-	switch (listener_try(address, settings, error, sizeof(error))) {
-	case SOCKET_FILE_FREE:
-		report_note(report, REPORT_GOOD, "listen", "", "%s is free", address);
-		break;
-	case SOCKET_FILE_TAKEN:
-		if (is_ours(address))
-			report_note(report, REPORT_GOOD, "listen", "",
-			    "%s: a pool of this program serves there", address);
-		else
-			report_note(report, REPORT_FAIL, "listen", "end that, or name another",
-			    "%s is taken: another program listens there", address);
-		break;
-	case SOCKET_FILE_IMPOSSIBLE:
-		report_note(report, REPORT_FAIL, "listen",
-		    "it is to be there, and open to who runs this", "%s", error);
-		break;
-	}
+	if (ours)
+		report_note(report, REPORT_GOOD, "listen", "",
+		    "%s: a pool of this program serves there", address);
+	else
+		report_note(report, REPORT_FAIL, "listen", "end that, or name another",
+		    "%s is taken: another program listens there", address);
 }
 
-static void note_addresses(struct report *report, const struct settings *settings)
+/* True where a pool serves there; beside says whether one does at an address before. */
+static bool note_address(
+    struct report *report, const struct settings *settings, const char *address, bool beside)
 {
-	const char *list = settings->listen;
+	char error[SETTINGS_ERROR_SIZE];
+	enum socket_file_trial trial = listener_try(address, settings, error, sizeof(error));
+	bool ours = trial == SOCKET_FILE_TAKEN && (beside || is_ours(address));
 
-	if (!*list)
-		report_note(report, REPORT_GOOD, "listen", "",
-		    "nowhere of its own: a socket is handed over");
+	if (trial == SOCKET_FILE_FREE)
+		report_note(report, REPORT_GOOD, "listen", "", "%s is free", address);
+	else if (trial == SOCKET_FILE_TAKEN)
+		note_taken(report, address, ours);
+	else
+		report_note(report, REPORT_FAIL, "listen",
+		    "it is to be there, and open to who runs this", "%s", error);
+	return ours;
+}
+
+static bool note_list(
+    struct report *report, const struct settings *settings, const char *list, bool beside)
+{
+	bool ours = false;
+
 	while (*list) {
 		char address[ADDRESS_SIZE] = "";
 
 		address_next(&list, address); /* configuration_load has judged it */
-		note_address(report, settings, address);
+		ours |= note_address(report, settings, address, beside);
 	}
+	return ours;
+}
+
+static void note_addresses(struct report *report, const struct settings *settings)
+{
+	bool ours = note_list(report, settings, settings->listen, false);
+
+	if (!*settings->listen)
+		report_note(report, REPORT_GOOD, "listen", "",
+		    "nowhere of its own: a socket is handed over");
+	note_list(report, settings, settings->metrics_listen, ours);
 }
 
 static void note_program(struct report *report, const struct settings *settings)

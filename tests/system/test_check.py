@@ -230,6 +230,15 @@ def test_a_pool_that_serves_there_is_told_from_another_program(program, start_wo
             assert bad(found) == {"listen"} and found["listen"][1] == address + " is taken: another program listens there"
 
 
+def test_the_socket_of_the_metrics_has_a_line_too(program, start_workers, alone):
+    port = servers.free_port()
+    given = ("--metrics-listen=127.0.0.1:%d" % port,)
+    assert findings(program, alone, *given)["listen"][:2] == ("good", "127.0.0.1:%d is free" % port)
+    workers = start_workers(alone, metrics_listen="127.0.0.1:%d" % port)
+    assert bad(findings(program, alone, "--listen=unix:" + workers.socket, *given)) == set()
+    assert findings(program, alone, *given, code=1)["listen"][:2] == ("fail", "127.0.0.1:%d is taken: another program listens there" % port)
+
+
 def test_a_place_where_nothing_can_be_made_is_named(program, alone, directory):
     closed = directory / "closed"
     closed.mkdir(mode=0o555)
