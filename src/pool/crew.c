@@ -169,11 +169,16 @@ static enum metric metric_of(int number)
 	return METRIC_ENDED_SIGNAL;
 }
 
+/* Why a worker that was to serve has ended; one that was silent by our own signal. */
+static enum metric cause_of(const struct seat *seat, int status)
+{
+	if (seat->silent)
+		return METRIC_ENDED_WATCHDOG;
+	return WIFSIGNALED(status) ? metric_of(WTERMSIG(status)) : METRIC_ENDED_EXIT;
+}
+
 static void report_end(pid_t pid, int status, bool expected)
 {
-	if (!expected)
-		metric_add(
-		    WIFSIGNALED(status) ? metric_of(WTERMSIG(status)) : METRIC_ENDED_EXIT, 1);
 	if (WIFSIGNALED(status))
 		log_event(&event_worker_killed, "worker %d was ended by signal %d (%s)", (int)pid,
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -187,6 +192,8 @@ bool crew_reap(struct crew *crew, pid_t pid, int status)
 	for (size_t i = 0; i < crew->count; i++) {
 		if (crew->seats[i].pid != pid)
 			continue;
+		if (crew->state != CREW_DRAINING)
+			metric_add(cause_of(&crew->seats[i], status), 1);
 		report_end(pid, status, crew->state == CREW_DRAINING);
 		respawn_ended(&crew->respawn, crew->seats[i].started, clock_ms());
 		seat_empty(&crew->seats[i]);
@@ -219,10 +226,10 @@ void crew_drain(struct crew *crew, bool at_once)
 }
 
 /* A stopped worker dies by SIGKILL alone; its end is reaped as any other. */
-static void kill_silent(const struct crew *crew, int64_t since)
+static void kill_silent(struct crew *crew, int64_t since)
 {
 	for (size_t i = 0; i < crew->count; i++) {
-		const struct seat *seat = &crew->seats[i];
+		struct seat *seat = &crew->seats[i];
 
 		if (!seat_is_silent(seat, crew->watchdog_timeout, since))
 			continue;
@@ -230,7 +237,7 @@ static void kill_silent(const struct crew *crew, int64_t since)
 		    "worker %d gave no sign of life for watchdog_timeout, %" PRId64
 		    " ms: it is replaced",
 		    (int)seat->pid, crew->watchdog_timeout);
-		metric_add(METRIC_ENDED_WATCHDOG, 1);
+		seat->silent = true;
 		kill(seat->pid, SIGKILL);
 		scoreboard_beat(seat->slot,
 		    clock_ms()); /* one in an uninterruptible call is not killed at each look */

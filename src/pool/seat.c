@@ -14,6 +14,7 @@ void seat_fill(struct seat *seat, pid_t pid, struct scoreboard_slot *slot)
 	seat->pid = pid;
 	seat->slot = slot;
 	seat->started = clock_ms();
+	seat->silent = false;
 }
 
 void seat_empty(struct seat *seat)

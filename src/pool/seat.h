@@ -13,6 +13,7 @@
 struct seat {
 	pid_t pid; /* 0 while no process fills it */
 	int64_t started;
+	bool silent;                  /* it gave no sign of life, and is ended for that */
 	struct scoreboard_slot *slot; /* while a process fills it */
 };
 

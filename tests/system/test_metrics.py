@@ -340,6 +340,7 @@ def test_a_worker_that_ends_or_hangs_counts_by_the_cause(start_workers, alone, e
     with expect(workers):
         for number in (signal.SIGTERM, signal.SIGSTOP):
             end_one(workers, number)
+    assert of(workers, 'event_matcher_worker_ends_total{cause="signal",signal="SIGKILL"}') == 0  # that one is counted once
 
 
 @moves(*('event_matcher_workers{state="%s"}' % state for state in ("starting", "serving", "draining")), "event_matcher_generation",
