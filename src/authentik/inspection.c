@@ -3,6 +3,7 @@
 #include "authentik/inspection.h"
 
 #include "authentik/catalogue.h"
+#include "authentik/facts.h"
 #include "authentik/statements.h"
 
 #include <libpq-fe.h>
@@ -45,7 +46,7 @@ const struct inspection inspection_tenants = {
 int inspection_count(
     const struct inspection *inspection, struct survey *survey, char *text, size_t size)
 {
-	PGresult *rows = survey_ask(survey, inspection->sql);
+	PGresult *rows = survey_ask(survey, inspection->sql, inspection->kind ? 2 : 1);
 	size_t length = 0;
 	int count = 0;
 
@@ -66,7 +67,7 @@ int inspection_count(
 
 bool inspection_read_role(struct inspection_role *role, struct survey *survey)
 {
-	PGresult *rows = survey_ask(survey, statement_server);
+	PGresult *rows = survey_ask(survey, statement_server, 5);
 	bool good = rows && PQntuples(rows) == 1;
 
 	if (good) {
@@ -82,7 +83,7 @@ bool inspection_read_role(struct inspection_role *role, struct survey *survey)
 
 bool inspection_read_facts(void *facts, struct survey *survey)
 {
-	PGresult *rows = survey_ask(survey, statement_facts);
+	PGresult *rows = survey_ask(survey, statement_facts, facts_statement.columns);
 	bool good = rows && PQntuples(rows) == 1;
 
 	if (good)

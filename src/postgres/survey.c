@@ -83,7 +83,7 @@ static PGresult *ask(struct flight *flight, const char *set_up, const char *sql)
 	return rows;
 }
 
-PGresult *survey_ask(struct survey *survey, const char *sql)
+PGresult *survey_ask(struct survey *survey, const char *sql, int columns)
 {
 	struct flight *flight = &survey->flight;
 	PGresult *rows = NULL;
@@ -94,7 +94,12 @@ PGresult *survey_ask(struct survey *survey, const char *sql)
 	else
 		flight_refuse(flight, asking);
 	PQexitPipelineMode(survey->pg);
-	return rows;
+	if (!rows || PQnfields(rows) >= columns)
+		return rows;
+	snprintf(survey->fault, sizeof(survey->fault), "%s: an answer does not fit its question",
+	    asking);
+	PQclear(rows);
+	return NULL;
 }
 
 void survey_describe_library(char text[SURVEY_TEXT_MAX])
@@ -160,8 +165,8 @@ bool survey_describe_encryption(
 /* The server's process behind the connection; 0: it cannot be told. */
 static int backend(struct survey *survey)
 {
-	PGresult *rows = survey_ask(survey, "select pg_catalog.pg_backend_pid()");
-	int pid = rows ? atoi(PQgetvalue(rows, 0, 0)) : 0;
+	PGresult *rows = survey_ask(survey, "select pg_catalog.pg_backend_pid()", 1);
+	int pid = rows && PQntuples(rows) ? atoi(PQgetvalue(rows, 0, 0)) : 0;
 
 	PQclear(rows);
 	return pid;

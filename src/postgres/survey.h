@@ -40,10 +40,10 @@ bool survey_open(struct survey *survey, const struct settings *settings, const c
     const struct template_variable *more);
 
 /*
- * The rows of one statement, run in a transaction of its own that leaves nothing behind, for PQclear; NULL with a fault.
- * Blocks, for connect_timeout at most.
+ * The rows of one statement, run in a transaction of its own that leaves nothing behind, for PQclear; NULL with a fault,
+ * also where they have fewer columns: what answers may be no PostgreSQL. Blocks, for connect_timeout at most.
  */
-PGresult *survey_ask(struct survey *survey, const char *sql);
+PGresult *survey_ask(struct survey *survey, const char *sql, int columns);
 
 /* Writes the name and the version of the library that connects. */
 void survey_describe_library(char text[SURVEY_TEXT_MAX]);

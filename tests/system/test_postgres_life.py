@@ -429,7 +429,7 @@ def answer_always(listener, text):
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_a_server_whose_answers_do_not_fit_costs_its_session_and_no_worker(start_workers, kind):
+def test_a_server_whose_answers_do_not_fit_costs_its_session_and_no_worker(start_workers, program, kind):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=answer_always, args=(listener, ANSWERS[kind]), daemon=True)
         thread.start()
@@ -437,6 +437,8 @@ def test_a_server_whose_answers_do_not_fit_costs_its_session_and_no_worker(start
         workers = start_workers(dsn, has_database=False, database_wait="0s")
         servers.wait_until(lambda: "an answer does not fit its question" in workers.log(), "the log to say so")
         assert fastcgi.ask(workers.socket, URI, ADMIN).status == 503 and "signal" not in workers.log() and workers.stop() == 0
+        result = subprocess.run([program, "--check", "--connect-timeout=1s", "--database=" + dsn], capture_output=True, text=True)
+        assert result.returncode == 1, result
         listener.shutdown(socket.SHUT_RDWR)
     thread.join()
 
