@@ -120,6 +120,12 @@ def test_systemd_rates_the_service_as_little_exposed(figure):
     assert "Unknown" not in result.stderr, result.stderr
 
 
+@pytest.mark.parametrize("name", ["upstream.conf", "event-matcher.http.conf"])
+def test_nginx_as_shipped_asks_where_systemd_listens(name):
+    path, = re.findall("^ListenStream=(.*)$", UNIT.with_suffix(".socket").read_text(), re.M)
+    assert set(re.findall(r"server unix:(\S+)", (servers.ROOT / "nginx" / name).read_text())) == {path}
+
+
 def test_the_package_is_installed_configured_and_answers_by_the_documents_commands(serving):
     reply = fastcgi.ask(path_of_socket(serving), URI, ADMIN)
     assert reply.status == 200 and b"default-match-configuration-error" in reply.body
