@@ -73,10 +73,16 @@ class Machine(servers.Process):
         self.group, self.run_path = cgroup(), directory / "run"
         for name in ("upper", "work", "root", "run"):
             (directory / name).mkdir()
-        arguments = ["unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--fork", "--propagation=private", "--",
-                     "bash", "-c", BOOT, "boot", root, directory, directory / "root", self.run_path, postgres.directory]
+        # Whoever kills the tests kills it too.
+        arguments = ["setpriv", "--pdeathsig=KILL", "unshare", "--kill-child", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
+                     "--fork", "--propagation=private", "--", "bash", "-c", BOOT, "boot", root, directory, directory / "root",
+                     self.run_path, postgres.directory]
         super().__init__(arguments, directory, "machine", user=None, group=None, extra_groups=None, preexec_fn=self.enter)
-        self.wait_ready(lambda: self.state() in ("running", "degraded"), "systemd")
+        try:
+            self.wait_ready(lambda: self.state() in ("running", "degraded"), "systemd")
+        except AssertionError:
+            self.stop_itself(None)
+            raise
 
     def enter(self):
         (self.group / "cgroup.procs").write_text(str(os.getpid()))
@@ -103,8 +109,9 @@ class Machine(servers.Process):
         return self.run("systemctl show --value -p %s %s" % (name, unit)).stdout.strip()
 
     def stop_itself(self, number):
-        os.kill(self.first(), signal.SIGKILL)
+        self.process.kill()
         code = self.process.wait(60)
+        servers.wait_until(lambda: "populated 0" in (self.group / "cgroup.events").read_text(), "the end of its processes")
         for path in sorted(self.group.rglob("*"), reverse=True):
             if path.is_dir():
                 path.rmdir()
