@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import machine
 import servers
 
 SHARED = servers.ROOT.parent / "shared" / "authentik"
@@ -130,6 +131,33 @@ def recorded(postgres):
         return servers.Database(postgres, name)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def debian(tmp_path_factory):
+    """A bare Debian 12 with systemd; what the package depends on waits in apt's cache."""
+    path = machine.debootstrap("bookworm", ["systemd", "systemd-sysv"], tmp_path_factory.mktemp("debian") / "bookworm")
+    subprocess.run(["chroot", path, "apt-get", "install", "-y", "-q", "--download-only", "libpq5", "libseccomp2", "libuv1", "libyajl2"],
+                   check=True, capture_output=True)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    """The folder with the packages that a clone's build leaves beside it, by the commands of docs/install.md."""
+    import test_build  # which knows what a clone is
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "clone").mkdir()
+    for line in machine.commands("install.md", "Build")[0].splitlines():
+        result = test_build.run(line.split(), test_build.check_out(folder / "clone"))
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def package(built):
+    return next(built.glob("event-matcher-fcgi_*.deb"))
 
 
 def make_database(postgres, template, request):

@@ -23,8 +23,7 @@ mount -t proc proc "$root/proc"
 mount --bind "$root/proc/sys" "$root/proc/sys"
 mount -o remount,bind,ro "$root/proc/sys"
 mount --bind "$run" "$root/run"
-mkdir -p "$root/run/postgresql"
-mount --bind "$postgres" "$root/run/postgresql"
+if [ -n "$postgres" ]; then mkdir -p "$root/run/postgresql"; mount --bind "$postgres" "$root/run/postgresql"; fi
 mount -t tmpfs tmpfs "$root/dev"
 for name in null zero full random urandom tty; do touch "$root/dev/$name"; mount --bind "/dev/$name" "$root/dev/$name"; done
 ln -s /proc/self/fd "$root/dev/fd"
@@ -39,6 +38,12 @@ pivot_root . mnt/host
 umount -l /mnt/host
 exec env -i container=other PATH=/usr/sbin:/usr/bin:/sbin:/bin /lib/systemd/systemd
 """
+
+
+def commands(document, heading):
+    """What is typed in a section of a document, a text for each of its blocks."""
+    section = (servers.ROOT / "docs" / document).read_text().split("\n## %s\n" % heading)[1].split("\n## ")[0]
+    return re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)
 
 
 def debootstrap(suite, packages, path):
@@ -69,14 +74,14 @@ class Machine(servers.Process):
     end_signal = signal.SIGKILL
     expected_code = -signal.SIGKILL
 
-    def __init__(self, directory, root, postgres):
+    def __init__(self, directory, root, postgres=None):
         self.group, self.run_path = cgroup(), directory / "run"
         for name in ("upper", "work", "root", "run"):
             (directory / name).mkdir()
         # Whoever kills the tests kills it too.
         arguments = ["setpriv", "--pdeathsig=KILL", "unshare", "--kill-child", "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup",
                      "--fork", "--propagation=private", "--", "bash", "-c", BOOT, "boot", root, directory, directory / "root",
-                     self.run_path, postgres.directory]
+                     self.run_path, postgres.directory if postgres else ""]
         super().__init__(arguments, directory, "machine", user=None, group=None, extra_groups=None, preexec_fn=self.enter)
         try:
             self.wait_ready(lambda: self.state() in ("running", "degraded"), "systemd")

@@ -21,35 +21,7 @@ SETTINGS = "/etc/event-matcher-fcgi.conf"
 
 
 def commands(heading, number=0):
-    """The shell's lines of a section of docs/install.md."""
-    section = (servers.ROOT / "docs" / "install.md").read_text().split("\n## %s\n" % heading)[1].split("\n## ")[0]
-    return re.findall(r"^```sh\n(.*?)^```$", section, re.S | re.M)[number]
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A bare Debian 12 with systemd; what the package depends on waits in apt's cache."""
-    path = machine.debootstrap("bookworm", ["systemd", "systemd-sysv"], tmp_path_factory.mktemp("root") / "bookworm")
-    subprocess.run(["chroot", path, "apt-get", "install", "-y", "-q", "--download-only", "libpq5", "libseccomp2", "libuv1", "libyajl2"],
-                   check=True, capture_output=True)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """The folder with the packages that a clone's build leaves beside it."""
-    folder = tmp_path_factory.mktemp("built")
-    (folder / "clone").mkdir()
-    for line in commands("Build").splitlines():
-        result = test_build.run(line.split(), test_build.check_out(folder / "clone"))
-        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-    return folder
-
-
-@pytest.fixture(scope="module")
-def package(built):
-    return next(built.glob("event-matcher-fcgi_*.deb"))
+    return machine.commands("install.md", heading)[number]
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +33,13 @@ def authentik(postgres):
 
 
 @pytest.fixture(scope="module")
-def boot(root, postgres):
+def boot(debian, postgres):
     """Starts machines, and at the end stops those that have come up."""
     directories, machines = [], []
 
     def start():
         directories.append(servers.make_directory())
-        machines.append(machine.Machine(directories[-1], root, postgres))
+        machines.append(machine.Machine(directories[-1], debian, postgres))
         return machines[-1]
 
     yield start
@@ -275,13 +247,13 @@ def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, auth
     assert "event-matcher" not in host.run("ps ax 2>/dev/null || cat /proc/[0-9]*/cmdline").stdout
 
 
-def test_without_systemd_running_it_is_installed_and_purged_all_the_same(root, package, tmp_path):
+def test_without_systemd_running_it_is_installed_and_purged_all_the_same(debian, package, tmp_path):
     """In a chroot, as where a container's image is built."""
-    shutil.copy(package, root / "tmp" / "event-matcher-fcgi.deb")
+    shutil.copy(package, debian / "tmp" / "event-matcher-fcgi.deb")
     in_root = functools.partial(subprocess.run, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
-    result = in_root(["chroot", root, "apt-get", "install", "-y", "/tmp/event-matcher-fcgi.deb"])
-    said = in_root(["chroot", root, "event-matcher-fcgi", "--version"]).stdout
-    purged = in_root(["chroot", root, "dpkg", "--purge", "event-matcher-fcgi"])
-    (root / "tmp" / "event-matcher-fcgi.deb").unlink()
+    result = in_root(["chroot", debian, "apt-get", "install", "-y", "/tmp/event-matcher-fcgi.deb"])
+    said = in_root(["chroot", debian, "event-matcher-fcgi", "--version"]).stdout
+    purged = in_root(["chroot", debian, "dpkg", "--purge", "event-matcher-fcgi"])
+    (debian / "tmp" / "event-matcher-fcgi.deb").unlink()
     assert result.returncode == 0 and said.startswith("event-matcher-fcgi "), result.stdout + result.stderr
-    assert purged.returncode == 0 and "event-matcher" not in (root / "etc" / "passwd").read_text(), purged.stdout + purged.stderr
+    assert purged.returncode == 0 and "event-matcher" not in (debian / "etc" / "passwd").read_text(), purged.stdout + purged.stderr
