@@ -277,13 +277,13 @@ static void end(struct peer *peer)
 	    peer, response.iov_len && !peer->response.failed ? &response : &handler->overloaded, 1);
 }
 
-/* A peer that sends a byte now and then makes progress for ever: the body as a whole has a limit. */
 static void fail(struct peer *peer, enum metric metric, const char *reason)
 {
 	metric_add(metric, 1);
 	peer_close(peer, reason);
 }
 
+/* A peer that sends a byte now and then makes progress for ever: the body as a whole has a limit. */
 static void go_on(struct peer *peer)
 {
 	const struct peers *peers = peer->peers;

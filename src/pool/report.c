@@ -2,6 +2,7 @@
 /* What a check has found: a line each, as text or JSON. */
 #include "pool/report.h"
 
+#include "base/log_line.h"
 #include "http/json.h"
 
 #include <stdarg.h>
@@ -30,15 +31,26 @@ void report_note(struct report *report, enum report_verdict verdict, const char 
 		snprintf(report->fault, sizeof(report->fault), "%s", value);
 }
 
-/* A line of the screen; what is left out stands in the fault, and in the JSON. */
+/*
+ * A line of the screen; what is left out stands in the fault, and in the JSON. What a server has said is shown as in the
+ * log: a terminal is told nothing.
+ */
 static void print_line(const struct report *report, size_t place)
 {
-	const char *value = report->lines[place].value, *remedy = report->lines[place].remedy;
-	int length = (int)strcspn(value, "\n"), shown = length > SHOWN_MAX ? SHOWN_MAX : length;
+	char shown[SHOWN_MAX];
+	const char *remedy = report->lines[place].remedy;
+	int length = (int)log_line_show(shown, sizeof(shown), report->lines[place].value, false);
 
-	printf("%s  %-12s  %.*s%s%s%s\n", verdicts[report->lines[place].verdict],
-	    report->lines[place].name, shown, value, shown < length ? "..." : "",
-	    *remedy ? ": " : "", remedy);
+	printf("%s  %-12s  %.*s%s%s\n", verdicts[report->lines[place].verdict],
+	    report->lines[place].name, length, shown, *remedy ? ": " : "", remedy);
+}
+
+static void print_fault(const struct report *report)
+{
+	char shown[REPORT_VALUE_MAX];
+	int length = (int)log_line_show(shown, sizeof(shown), report->fault, false);
+
+	fprintf(stderr, "event-matcher-fcgi: %.*s\n", length, shown);
 }
 
 static bool is_good(const struct report *report)
@@ -56,7 +68,7 @@ static void print_text(const struct report *report)
 	if (is_good(report))
 		puts("settings and database are good");
 	else
-		fprintf(stderr, "event-matcher-fcgi: %s\n", report->fault);
+		print_fault(report);
 }
 
 static void append_member(

@@ -129,6 +129,12 @@ def test_every_missing_thing_of_an_empty_database_is_named(program, own):
 
 
 # The connection
+def test_what_a_server_says_is_not_said_to_the_terminal(program):
+    result = check(program, "host=/nonexistent/\x1b[31m user=x", "--check")
+    assert result.returncode == 1 and r"\x1b[31m" in result.stdout and r"\x1b[31m" in result.stderr
+    assert not any(ord(character) < 0x20 for character in (result.stdout + result.stderr).replace("\n", ""))
+
+
 def test_a_server_that_cannot_be_reached_is_named_without_a_password(program):
     found = findings(program, "host=/nonexistent user=x password=secretword", code=1)
     assert found["server"][0] == "fail" and "No such file" in found["server"][1] and "secretword" not in str(found) and "tables" not in found
