@@ -37,7 +37,7 @@ static void on_timer(uv_timer_t *timer)
 
 void failures_start(struct failures *failures, uv_loop_t *loop)
 {
-	*failures = (struct failures){.loop = loop, .repeats = {kinds, KINDS}};
+	*failures = (struct failures){.loop = loop, .repeats = {.kinds = kinds, .count = KINDS}};
 	uv_timer_init(loop, &failures->timer);
 	failures->timer.data = failures;
 }

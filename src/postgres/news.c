@@ -36,7 +36,8 @@ static bool take(struct news *news, enum kind kind)
 
 void news_start(struct news *news, uv_loop_t *loop, const char *name)
 {
-	*news = (struct news){.loop = loop, .name = name, .repeats = {kinds, KINDS}};
+	*news =
+	    (struct news){.loop = loop, .name = name, .repeats = {.kinds = kinds, .count = KINDS}};
 	uv_timer_init(loop, &news->timer);
 	news->timer.data = news;
 }
