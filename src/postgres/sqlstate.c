@@ -12,8 +12,8 @@
 static const struct sqlstate rows[] = {
 	{"22",    SQLSTATE_ALONE,     ANSWER_REFUSED,     NULL},
 	{"40",    SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, NULL}, /* a standby's recovery, a deadlock */
-	{"0A000", SQLSTATE_TOGETHER,  ANSWER_REFUSED,     "its prepared statements are stale"},
-	{"26000", SQLSTATE_TOGETHER,  ANSWER_REFUSED,     "its prepared statements are stale"},
+	{"0A000", SQLSTATE_ANEW,      ANSWER_REFUSED,     "its prepared statements are stale"},
+	{"26000", SQLSTATE_ANEW,      ANSWER_REFUSED,     "its prepared statements are stale"},
 	{"57014", SQLSTATE_ANSWER,    ANSWER_LATE,        NULL},
 	{"57P",   SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, "the server ends it"},
 	{"08",    SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, "the connection fails"},
@@ -40,8 +40,10 @@ static const struct sqlstate lost = {
 
 unsigned sqlstate_most(enum sqlstate_again again)
 {
-	static const unsigned most[] = {
-	    [SQLSTATE_ALONE] = 1, [SQLSTATE_TOGETHER] = 1, [SQLSTATE_ELSEWHERE] = 7};
+	static const unsigned most[] = {[SQLSTATE_ALONE] = 1,
+	    [SQLSTATE_TOGETHER] = 1,
+	    [SQLSTATE_ANEW] = 7,
+	    [SQLSTATE_ELSEWHERE] = 7};
 
 	return most[again];
 }

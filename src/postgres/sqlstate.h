@@ -9,6 +9,7 @@ enum sqlstate_again {
 	SQLSTATE_ANSWER,   /* the questions are not asked again */
 	SQLSTATE_ALONE,    /* each once more, alone in its batch: one of them can be the cause */
 	SQLSTATE_TOGETHER, /* all once more, together */
+	SQLSTATE_ANEW,     /* all up to seven times more: a migration may change a table as often */
 	/*
 	 * All up to seven times more: it was not about them, but about where they were asked. As
 	 * often as backends can be lost in a request's budget, and no more, should one of them be

@@ -212,6 +212,9 @@ class Verdicts:
             if answer.status == 503 and answer.retry is None:
                 return "503 without Retry-After"
             return "told to come back" if self.excused(answer, events, EXCUSES) else "unavailable without a reason"
+        if answer.status == 502 and answer.way == "nginx":  # its second try, after a 503, was with a worker that was killed
+            both = self.excused(answer, events, EXCUSES) and self.excused(answer, events, KILLS)
+            return "lost with its worker" if both else "lost"
         if answer.status == 0:
             excused = answer.way == "directly" and self.excused(answer, events, KILLS)
             return "lost with its worker" if excused else "lost"

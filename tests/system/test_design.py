@@ -42,7 +42,7 @@ def test_the_document_names_no_state_that_is_not_there():
 def test_the_table_of_errors_is_that_of_the_source():
     source = SOURCES[ROOT / "src/postgres/sqlstate.c"]
     rows = re.findall(r'^\t\{"(\w*)", +SQLSTATE_(\w+), +ANSWER_(\w+), +(NULL|"[^"]+")\}', source, re.M)
-    words = {"ANSWER": "no", "ALONE": "alone", "TOGETHER": "together", "ELSEWHERE": "elsewhere"}
+    words = {"ANSWER": "no", "ALONE": "alone", "TOGETHER": "together", "ANEW": "anew", "ELSEWHERE": "elsewhere"}
     expected = ["| %s | %s | %s | %s |" % ("`%s`" % prefix if prefix else "any other", words[again], otherwise.lower(),
                                            "no" if reopen == "NULL" else "yes") for prefix, again, otherwise, reopen in rows]
     table = TEXT[TEXT.index("| prefix |"):].split("\n\n")[0].split("\n")[2:]

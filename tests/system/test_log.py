@@ -80,6 +80,7 @@ def test_after_sigusr1_the_supervisor_and_all_workers_write_to_the_new_file_alon
     workers.process.send_signal(signal.SIGUSR1)
     servers.wait_until(lambda: path.exists() and "generation_serves" in path.read_text(), "the supervisor to write to the new file")
     servers.wait_until(lambda: moved.read_text().count(" worker_drained ") == 2, "the old workers to end")
+    servers.wait_until(lambda: len(workers.worker_pids()) == 2, "the old processes to be gone")
     before = moved.read_text()
     assert {fastcgi.ask(workers.socket, URI, ADMIN).status for _ in range(20)} == {200}
     pids = {workers.pid, *workers.worker_pids()}

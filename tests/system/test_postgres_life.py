@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """PostgreSQL's life: kills, restarts and the settings of others cost no answer."""
 import contextlib
+import itertools
 import json
 import os
 import select
@@ -186,6 +187,21 @@ def test_settings_that_a_version_lacks_are_left_out_and_all_others_take(own):
         connection.execute(servers.statement("session"))
         for name, value in (("row_security", "off"), ("TimeZone", "UTC"), ("quote_all_identifiers", "off"), ("idle_session_timeout", "0")):
             assert connection.execute("show " + name).fetchone()[0] == value
+
+
+def test_tables_that_are_altered_again_and_again_cost_no_request(start_plain, own, figure):
+    """So that what is prepared is stale once more by the time a question is asked again."""
+    workers, columns = start_plain(own, workers=2, **DEFAULTS), itertools.count()
+    assert serves(workers)
+    with psycopg.connect(own.owner_dsn, autocommit=True) as owner:
+        def alter():
+            name = next(columns)
+            for change in ("add column stale_%d int" % name, "drop column stale_%d" % name):
+                owner.execute("alter table authentik_policies_event_matcher_eventmatcherpolicy " + change)
+
+        answers = ask_while(workers, alter, 200, 0.01, seconds=4)
+    assert "0A000" in workers.log()
+    figure("failed of %d while tables are altered" % len(answers), len(failed(answers)), 0)
 
 
 # Rows that are there twice

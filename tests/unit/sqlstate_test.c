@@ -29,8 +29,8 @@ Test(sqlstate, what_another_transaction_caused_is_asked_again_together)
 
 Test(sqlstate, stale_plans_and_a_lost_server_take_a_new_connection)
 {
-	assert_row("0A000", SQLSTATE_TOGETHER, ANSWER_REFUSED, true);
-	assert_row("26000", SQLSTATE_TOGETHER, ANSWER_REFUSED, true);
+	assert_row("0A000", SQLSTATE_ANEW, ANSWER_REFUSED, true);
+	assert_row("26000", SQLSTATE_ANEW, ANSWER_REFUSED, true);
 	assert_row("57P01", SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, true);
 	assert_row("08P01", SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, true);
 	assert_row("25006", SQLSTATE_ELSEWHERE, ANSWER_UNAVAILABLE, true);
