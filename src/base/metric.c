@@ -94,22 +94,19 @@ int64_t metric_read_hosts(const struct metric_counts *counts, enum metric first)
 
 unsigned metric_host_find(const char *name)
 {
-	unsigned count = atomic_load(&metric_hosts->count), place = 0;
+	unsigned place = 0;
 
-	while (place < count && strncmp(metric_hosts->names[place], name, METRIC_HOST_MAX - 1) != 0)
+	while (place < metric_hosts->count &&
+	       strncmp(metric_hosts->names[place], name, METRIC_HOST_MAX - 1) != 0)
 		place++;
-	return place < count ? place : METRIC_HOSTS;
+	return place < metric_hosts->count ? place : METRIC_HOSTS;
 }
 
-/* The name is there before the count says so. */
 void metric_host_add(const char *name)
 {
-	unsigned count = atomic_load(&metric_hosts->count);
-
-	if (metric_host_find(name) < METRIC_HOSTS || count == METRIC_HOSTS)
+	if (metric_host_find(name) < METRIC_HOSTS || metric_hosts->count == METRIC_HOSTS)
 		return;
-	snprintf(metric_hosts->names[count], METRIC_HOST_MAX, "%s", name);
-	atomic_store(&metric_hosts->count, count + 1);
+	snprintf(metric_hosts->names[metric_hosts->count++], METRIC_HOST_MAX, "%s", name);
 }
 
 void metric_close(struct metric_counts *counts)

@@ -23,13 +23,16 @@ struct metric_counts {
 
 enum { METRIC_HOSTS = 8, METRIC_HOST_MAX = 128 };
 
-/* The servers that rows of HOSTS are about; names[0 .. count) do not change any more. One process adds to it. */
+/*
+ * The servers that rows of HOSTS are about; names[0 .. count) do not change any more. Each process has its own, and those
+ * of a pool begin with the supervisor's: in memory that workers share, one could lead the others astray (CVE-2021-21703).
+ */
 struct metric_hosts {
-	_Atomic unsigned count;
+	unsigned count;
 	char names[METRIC_HOSTS][METRIC_HOST_MAX];
 };
 
-/* Where this process finds them; at first in memory of its own. As metric_here. */
+/* Where this process finds them. */
 extern struct metric_hosts *metric_hosts;
 
 /* Adds a server by the name that its rows have as their label, unless it is there; a ninth one is among the others. */

@@ -26,6 +26,7 @@ void respawn_ended(struct respawn *respawn, int64_t started, int64_t now)
 bool respawn_is_on_probation(
     const struct respawn *respawn, int64_t started, bool ready, int64_t now)
 {
-	return respawn->delay && started >= respawn->stepped &&
-	       (!ready || now - started < least(respawn->delay, RESPAWN_STEADY_MS));
+	int64_t limit = ready ? least(respawn->delay, RESPAWN_STEADY_MS) : RESPAWN_STEADY_MS;
+
+	return respawn->delay && started >= respawn->stepped && now - started < limit;
 }

@@ -26,8 +26,8 @@ struct respawn {
 void respawn_ended(struct respawn *respawn, int64_t started, int64_t now);
 
 /*
- * Is a worker that was started then on probation? While one is, no other is started: once it accepts connections (ready)
- * and has lived for as long as the delay, though not longer than RESPAWN_STEADY_MS, the others follow it.
+ * Is a worker that was started then on probation? While one is, no other is started: the others follow it once it accepts
+ * connections (ready) and has lived for as long as the delay, and after RESPAWN_STEADY_MS in any case.
  */
 bool respawn_is_on_probation(
     const struct respawn *respawn, int64_t started, bool ready, int64_t now);

@@ -33,7 +33,6 @@ struct scoreboard {
 	_Atomic int64_t loaded;      /* when the settings were: seconds since 1970 */
 	atomic_bool reload_failed;   /* the last reload did, and the pool goes on as it was */
 	struct metric_counts counts; /* what the supervisor has counted */
-	struct metric_hosts hosts;   /* the supervisor's, too */
 	struct scoreboard_slot slots[SCOREBOARD_SLOTS];
 };
 

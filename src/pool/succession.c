@@ -234,7 +234,6 @@ bool succession_start(struct succession *pool, struct settings *settings,
 	atomic_store(&pool->site.board->generation, 1);
 	atomic_store(&pool->site.board->loaded, time(NULL));
 	metric_here = &pool->site.board->counts;
-	metric_hosts = &pool->site.board->hosts;
 	connect_name_hosts(settings);
 	return true;
 }

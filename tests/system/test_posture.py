@@ -217,7 +217,7 @@ def scribble(pid, byte):
             assert memory.write(byte * size) == size
 
 
-def test_a_supervisor_outlives_whatever_a_worker_writes_to_the_memory_that_they_share(start_workers, alone):
+def test_the_others_outlive_whatever_a_worker_writes_to_the_memory_that_they_share(start_workers, alone):
     """CVE-2021-21703: PHP-FPM's master followed pointers that its workers could write."""
     workers = start_workers(alone, workers=2, sandbox="off")
     assert len(shared_memory(workers.worker_pids()[0])) >= 1
@@ -226,9 +226,12 @@ def test_a_supervisor_outlives_whatever_a_worker_writes_to_the_memory_that_they_
         scribble(victim, byte)
         os.kill(victim, signal.SIGKILL)
         servers.wait_until(lambda: victim not in workers.worker_pids(), "the worker's end")
+        with fastcgi.Connection(workers.socket) as connection:  # of the other one, or of who comes after
+            assert connection.ask("/-/metrics/").status == connection.ask(URI, "nobody-has-it").status - 203 == 200
         assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and workers.process.poll() is None
     servers.wait_until(lambda: len(workers.worker_pids()) == 2, "the workers to be replaced")
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+    assert " worker_failed " not in workers.log()  # as one would that crashes and is built with sanitizers
 
 
 @contextlib.contextmanager

@@ -91,7 +91,8 @@ Test(respawn, lets_the_others_follow_one_that_is_ready_and_as_old_as_the_delay)
 
 	cr_assert_not(respawn_is_on_probation(&respawn, 5000, false, 5000));
 	respawn_ended(&respawn, 5000, 5001);
-	cr_assert(respawn_is_on_probation(&respawn, 5001, false, 9000));
+	cr_assert(respawn_is_on_probation(&respawn, 5001, false, 5001 + RESPAWN_STEADY_MS - 1));
+	cr_assert_not(respawn_is_on_probation(&respawn, 5001, false, 5001 + RESPAWN_STEADY_MS));
 	cr_assert(respawn_is_on_probation(&respawn, 5001, true, 5001 + RESPAWN_FIRST_MS - 1));
 	cr_assert_not(respawn_is_on_probation(&respawn, 5001, true, 5001 + RESPAWN_FIRST_MS));
 	cr_assert_not(respawn_is_on_probation(&respawn, 5000, false, 5001));
