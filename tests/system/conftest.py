@@ -37,7 +37,9 @@ def install(package, path, *options):
 
 
 MARKERS = ["recorded: needs the recordings of authentik; skipped where they are not, but not in CI",
-           "once: looks at no program that is given, or proves nothing of it: need not run on each build"]
+           "once: looks at no program that is given, or proves nothing of it: need not run on each build",
+           "machines: starts machines, containers or hosts of their own; once as well"]
+MACHINES = ["test_cluster.py", "test_compose.py", "test_kubernetes.py", "test_package.py", "test_trixie.py", "test_tutorial.py"]
 
 
 def pytest_configure(config):
@@ -84,7 +86,9 @@ LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_
 def pytest_collection_modifyitems(items):
     """Says of each test whether it is to run once, and what is to stay together: a file, whose tests share servers."""
     for item in items:
-        if "program" not in item.fixturenames:
+        if item.path.name in MACHINES:
+            item.add_marker("machines")
+        if "program" not in item.fixturenames or item.path.name in MACHINES:
             item.add_marker("once")
         item.add_marker(pytest.mark.xdist_group(item.originalname if item.originalname in LONGEST else item.path.name))
     items.sort(key=lambda item: LONGEST.index(item.originalname) if item.originalname in LONGEST else len(LONGEST))
