@@ -249,11 +249,13 @@ def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, auth
 
 def test_without_systemd_running_it_is_installed_and_purged_all_the_same(debian, package, tmp_path):
     """In a chroot, as where a container's image is built."""
-    shutil.copy(package, debian / "tmp" / "event-matcher-fcgi.deb")
+    root = tmp_path / "root"
+    subprocess.run(["cp", "-a", debian, root], check=True)  # others find that one as it was
+    shutil.copy(package, root / "tmp" / "event-matcher-fcgi.deb")
     in_root = functools.partial(subprocess.run, capture_output=True, text=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"})
-    result = in_root(["chroot", debian, "apt-get", "install", "-y", "/tmp/event-matcher-fcgi.deb"])
-    said = in_root(["chroot", debian, "event-matcher-fcgi", "--version"]).stdout
-    purged = in_root(["chroot", debian, "dpkg", "--purge", "event-matcher-fcgi"])
-    (debian / "tmp" / "event-matcher-fcgi.deb").unlink()
+    result = in_root(["chroot", root, "apt-get", "install", "-y", "/tmp/event-matcher-fcgi.deb"])
+    said = in_root(["chroot", root, "event-matcher-fcgi", "--version"]).stdout
+    purged = in_root(["chroot", root, "dpkg", "--purge", "event-matcher-fcgi"])
     assert result.returncode == 0 and said.startswith("event-matcher-fcgi "), result.stdout + result.stderr
-    assert purged.returncode == 0 and "event-matcher" not in (debian / "etc" / "passwd").read_text(), purged.stdout + purged.stderr
+    assert purged.returncode == 0 and "event-matcher" not in (root / "etc" / "passwd").read_text(), purged.stdout + purged.stderr
+    shutil.rmtree(root)
