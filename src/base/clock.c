@@ -8,10 +8,7 @@
 
 int64_t clock_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+	return (int64_t)(clock_us() / 1000);
 }
 
 uint64_t clock_us(void)

@@ -258,7 +258,7 @@ void crew_watch(struct crew *crew, int64_t since)
 /* When an empty seat may be filled, or whether it may is to be looked at again. */
 static int64_t fill_due(const struct crew *crew)
 {
-	if (crew->state == CREW_DRAINING || crew->alive == crew->count)
+	if (crew->alive == crew->count)
 		return clock_ms() + REST_MS;
 	return has_one_on_probation(crew) ? clock_ms() + PROBATION_LOOK_MS : crew->respawn.due;
 }
