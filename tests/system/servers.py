@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Real servers in private directories, unprivileged: PostgreSQL, our workers, nginx."""
+import contextlib
 import glob
 import os
 import pathlib
@@ -278,6 +279,15 @@ class Workers(Process):
     def worker_pids(self):
         path = "/proc/{0}/task/{0}/children".format(self.supervisor())
         return [int(pid) for pid in pathlib.Path(path).read_text().split()]
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        """What arrives meanwhile, the one worker sees in one turn of its loop."""
+        pid = self.worker_pids()[0]
+        os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] == "T", "the worker to stand still")
+        yield
+        os.kill(pid, signal.SIGCONT)
 
 
 class Nginx(Process):

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import signal
 import time
 
 import fastcgi
@@ -112,12 +111,9 @@ def ask_at_once(workers, keys):
     """All in one turn of the worker's loop: it is stopped until all are there."""
     connections = [fastcgi.Connection(workers.socket) for _ in keys]
     assert all(connection.ask(URI, ADMIN).status == 200 for connection in connections)  # all are accepted
-    pid = workers.worker_pids()[0]
-    os.kill(pid, signal.SIGSTOP)
-    servers.wait_until(lambda: open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] == "T", "the worker to stand still")
-    for connection, key in zip(connections, keys):
-        connection.send(sample.request(URI, key))
-    os.kill(pid, signal.SIGCONT)
+    with workers.standing_still():
+        for connection, key in zip(connections, keys):
+            connection.send(sample.request(URI, key))
     assert [connection.reply().status for connection in connections] == [200] * len(keys)
     for connection in connections:
         connection.socket.close()
