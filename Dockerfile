@@ -6,12 +6,12 @@ ARG DEBIAN=debian:bookworm-slim
 
 FROM ${DEBIAN} AS runtime
 RUN apt-get update && \
-	apt-get install -y --no-install-recommends libseccomp2 libssl3 libuuid1 libuv1 libyajl2 && \
+	apt-get install -y --no-install-recommends libseccomp2 libsodium23 libssl3 libuuid1 libuv1 libyajl2 && \
 	rm -rf /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/*
 
 FROM ${DEBIAN} AS tools
 RUN apt-get update && apt-get install -y --no-install-recommends autoconf automake gcc libc6-dev libfcgi-dev libpq-dev \
-	libseccomp-dev libssl-dev libuv1-dev libyajl-dev make pkg-config uuid-dev
+	libseccomp-dev libsodium-dev libssl-dev libuv1-dev libyajl-dev make pkg-config uuid-dev
 COPY scripts/libpq /source/scripts/
 RUN /source/scripts/libpq /libpq.a
 

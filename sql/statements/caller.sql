@@ -4,7 +4,7 @@
 -- one (or the nil UUID) and is looked at first, each group once for the whole list; where it is none, and $3 says so, all
 -- groups of the user are searched.
 -- The oldest rule first: an API token that has not expired; of several the lowest token_uuid, whoever's it is
--- (authentik/api/authentication.py, authentik/core/models.py).
+-- (authentik/api/authentication.py, authentik/core/models.py). expires: from when on that row decides nothing.
 prepare caller (text[], uuid[], bool[]) as
 select found.n, found.user_id, coalesce(u.is_active, false) as active,
        coalesce(u.type = 'internal_service_account', false) as service,
@@ -22,8 +22,10 @@ select found.n, found.user_id, coalesce(u.is_active, false) as active,
               join :"schema".authentik_core_group g on g.group_uuid = m.group_id
              where m.user_id = u.id and g.is_superuser
              limit 1)
-       end as superuser_by
-  from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id
+       end as superuser_by,
+       found.expires
+  from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id,
+               case when t.expiring then t.expires end as expires
           from unnest($1, $2, $3) with ordinality as asked (key, believed, search, n)
           join :"schema".authentik_core_token t on t.key = asked.key
          where t.intent = 'api'

@@ -4,7 +4,8 @@
 -- table, as since 2025.4; whether we may read which tenants there are; and a number that changes with the columns of the
 -- tables, their kind and their owner, because not every change of them gives an error: a table that somebody else has put in
 -- the place of one is read by a prepared statement like the one before. The tenants' table counts only if whoever owns it may act as the
--- owner of the API keys: a view that somebody else has put in its place would run with our rights. :layout and :needed are parts of sql/role.sql.
+-- owner of the API keys: a view that somebody else has put in its place would run with our rights. standby and snapshots decide whether
+-- answers may be known (snapshot.sql): a standby becomes a primary in a session that goes on, but never the other way. :layout and :needed are parts of sql/role.sql.
 prepare facts as
 select 1 as n, :layout as layout,
        (select min(p.id)
@@ -37,5 +38,7 @@ select 1 as n, :layout as layout,
           from (values :needed) as needed (layouts, relation, share, columns)
           join pg_namespace n on n.nspname = place
           join pg_class c on c.relnamespace = n.oid and c.relname = needed.relation
-          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as shape
+          join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as shape,
+       pg_is_in_recovery() as standby,
+       has_function_privilege('pg_catalog.pg_current_snapshot()', 'execute') as snapshots
   from (values (:'schema')) as here (place);

@@ -72,12 +72,16 @@ static void learn_rights(struct access *access, const struct rights *rights)
  * authentik/rbac/filters.py and permissions.py: who sees nothing at all is forbidden, all others
  * find nothing. A grant is one of an object that exists.
  */
-static enum access_verdict decide_rights(struct access *access, const struct rights *rights)
+static enum access_verdict verdict_of(const struct rights *rights, bool service)
 {
 	if (rights->sees_all || rights->granted)
-		return decided(access, ACCESS_ALLOWED);
-	return decided(
-	    access, rights->sees_any || access->service ? ACCESS_NOT_FOUND : ACCESS_FORBIDDEN);
+		return ACCESS_ALLOWED;
+	return rights->sees_any || service ? ACCESS_NOT_FOUND : ACCESS_FORBIDDEN;
+}
+
+static enum access_verdict decide_rights(struct access *access, const struct rights *rights)
+{
+	return decided(access, verdict_of(rights, access->service));
 }
 
 /*
@@ -149,7 +153,30 @@ enum access_verdict access_decide(
 	}
 }
 
-enum access_verdict access_take(struct access *access, const struct answer *answer)
+/* The same verdicts as above; an access token counts where it is known that no API key is equal. */
+enum access_verdict access_recall(const struct access *access, const struct store *found)
+{
+	const struct inquiry *inquiry = &access->inquiry;
+	struct caller caller;
+	struct rights rights;
+	enum finding holder = findings_caller(found, INQUIRY_CALLER, access->digest, &caller);
+
+	if (holder == FINDING_ABSENT)
+		holder = findings_caller(found, INQUIRY_ACCESS_TOKEN, access->digest, &caller);
+	if (holder == FINDING_NONE)
+		return ACCESS_ASKS;
+	if (holder == FINDING_ABSENT || !caller.active)
+		return ACCESS_INVALID_KEY;
+	if (caller.superuser)
+		return ACCESS_ALLOWED;
+	if (findings_rights(found, access->rights, caller.user, inquiry->object, &rights) ==
+	    FINDING_NONE)
+		return ACCESS_ASKS;
+	return verdict_of(&rights, caller.service);
+}
+
+enum access_verdict access_take(
+    struct access *access, const struct answer *answer, struct store *found)
 {
 	const struct inquiry *inquiry = &access->inquiry;
 	unsigned holder = steps[access->step].holder;
@@ -161,5 +188,10 @@ enum access_verdict access_take(struct access *access, const struct answer *answ
 		held = caller_read(&caller, answer, inquiry, holder);
 	if (rights_asked)
 		rights = rights_read(answer, inquiry, access->rights);
+	if (found && holder)
+		findings_keep_caller(found, holder, access->digest, held ? &caller : NULL);
+	if (found && rights_asked)
+		findings_keep_rights(
+		    found, access->rights, inquiry->user, inquiry->object, &rights);
 	return access_decide(access, held ? &caller : NULL, rights_asked ? &rights : NULL);
 }

@@ -3,6 +3,7 @@
 #ifndef API_ACCESS_H
 #define API_ACCESS_H
 
+#include "api/findings.h"
 #include "authentik/caller.h"
 #include "authentik/guess.h"
 #include "authentik/inquiry.h"
@@ -40,6 +41,7 @@ struct access {
 	bool service;      /* the holder is an internal service account */
 	bool access_token; /* the key is one */
 	struct guess_table *guesses;
+	unsigned char digest[FINDINGS_DIGEST]; /* of the key */
 };
 
 /* Takes the first step, by what is guessed of the key; guesses must outlive the access. */
@@ -48,14 +50,21 @@ void access_start(struct access *access, struct guess_table *guesses);
 /* What the step asks: of enum inquiry_wants, the object's included. */
 unsigned access_wants(const struct access *access);
 
+/*
+ * The verdict by what was found before, if the store holds what it rests on; else ACCESS_ASKS. The digest is set.
+ */
+enum access_verdict access_recall(const struct access *access, const struct store *found);
+
 /* Is the step's question for the slow lane? */
 bool access_is_slow(const struct access *access);
 
 /*
  * Goes on by the answer to the step's question, whose outcome is ANSWER_GOOD. Returns the
- * verdict; with ACCESS_ASKS the step is the next one, and its question is to be asked.
+ * verdict; with ACCESS_ASKS the step is the next one, and its question is to be asked. What the answer says is
+ * kept in found, where that is not NULL: then the digest is set.
  */
-enum access_verdict access_take(struct access *access, const struct answer *answer);
+enum access_verdict access_take(
+    struct access *access, const struct answer *answer, struct store *found);
 
 /*
  * The same by what was read from the answer: NULL where nobody holds the key, or rights were not

@@ -29,6 +29,7 @@ struct exchange {
 	const struct operation *operation;
 	uint64_t asked; /* microseconds of clock_us: when its request had come */
 	bool head, found;
+	bool recalls; /* all is known: it is only asked whether that still holds */
 	struct buffer key,
 	    body; /* the body is rendered before it is known whether the caller may see it */
 	char id[REQUEST_ID_MAX + 1];
@@ -200,15 +201,18 @@ static void finish(struct exchange *exchange, enum status status, uint64_t since
 
 static void on_answer(struct question *question, const struct answer *answer);
 
-/* Asks what the step wants to know; the answer comes always later. */
-static void ask(struct exchange *exchange)
+/* Asks what the step wants to know, or only whether what is known still holds; the answer comes always later. */
+static void ask(struct exchange *exchange, bool recalls)
 {
 	struct question *question = &exchange->access.inquiry.question;
+	struct exchanges *all = exchange->all;
+	bool slow = access_is_slow(&exchange->access);
 
-	exchange->lane =
-	    access_is_slow(&exchange->access) ? exchange->all->slow : exchange->all->common;
+	exchange->recalls = recalls;
+	exchange->lane = slow ? all->slow : all->common;
 	question->answered = on_answer;
-	question->wants = access_wants(&exchange->access);
+	question->wants =
+	    (slow ? 0 : known_wants(&all->known)) | (recalls ? 0 : access_wants(&exchange->access));
 	lane_ask(exchange->lane, question);
 	exchange_check(exchange);
 }
@@ -217,8 +221,8 @@ static void ask(struct exchange *exchange)
  * Rendered where it may still be sent: before it is asked what the holder of the key may see,
  * too.
  */
-static void keep_object(
-    struct exchange *exchange, enum access_verdict verdict, const struct answer *answer)
+static void keep_object(struct exchange *exchange, enum access_verdict verdict,
+    const struct answer *answer, struct store *found)
 {
 	const struct inquiry *inquiry = &exchange->access.inquiry;
 	bool asked = inquiry->question.wants & exchange->operation->object;
@@ -229,6 +233,9 @@ static void keep_object(
 	buffer_borrow(&exchange->body, &exchange->all->pool);
 	exchange->found = rendered_append(&exchange->all->rendered, exchange->operation,
 	    &exchange->all->json, &exchange->body, inquiry, answer);
+	if (found && !exchange->body.failed)
+		findings_keep_object(found, exchange->operation->object, inquiry->object,
+		    exchange->found ? buffer_slice(&exchange->body) : (struct slice){NULL, 0});
 }
 
 static enum status status_of_verdict(enum access_verdict verdict, bool found)
@@ -244,24 +251,64 @@ static enum status status_of_verdict(enum access_verdict verdict, bool found)
 	return refusals[verdict];
 }
 
+/* Is all known that the reply takes? *verdict is it then; the body is found where there is one to send. */
+static bool recall(struct exchange *exchange, enum access_verdict *verdict, struct slice *body)
+{
+	const struct store *found = &exchange->all->known.store;
+	const struct access *access = &exchange->access;
+
+	*body = (struct slice){NULL, 0};
+	*verdict = access_recall(access, found);
+	if (*verdict == ACCESS_ALLOWED)
+		return findings_object(found, exchange->operation->object, access->inquiry.object,
+			   body) != FINDING_NONE;
+	return *verdict != ACCESS_ASKS;
+}
+
+/* What was known when it was asked may have changed, or had to make room: then it is asked in full. */
+static void act_on_look(struct exchange *exchange, const struct answer *answer, bool holds)
+{
+	enum access_verdict verdict;
+	struct slice body;
+
+	if (!holds || !recall(exchange, &verdict, &body)) {
+		ask(exchange, false);
+		return;
+	}
+	metric_add(METRIC_KNOWN_ANSWERS, 1);
+	exchange->found = body.length;
+	buffer_borrow(&exchange->body, &exchange->all->pool);
+	buffer_append(&exchange->body, body.text, body.length);
+	finish(exchange, status_of_verdict(verdict, exchange->found), answer->batch->ended_us);
+}
+
 static void act_on_answer(struct exchange *exchange, const struct answer *answer)
+{
+	struct known *known = &exchange->all->known;
+	bool holds = known_look(known, answer, &exchange->access.inquiry);
+	struct store *found = holds ? &known->store : NULL;
+	enum access_verdict verdict;
+
+	if (exchange->recalls) {
+		act_on_look(exchange, answer, holds);
+		return;
+	}
+	verdict = access_take(&exchange->access, answer, found);
+	keep_object(exchange, verdict, answer, found);
+	if (verdict == ACCESS_ASKS)
+		ask(exchange, false);
+	else
+		finish(
+		    exchange, status_of_verdict(verdict, exchange->found), answer->batch->ended_us);
+}
+
+static void fail(struct exchange *exchange, enum answer_outcome outcome)
 {
 	static const enum status failures[] = {[ANSWER_UNAVAILABLE] = STATUS_UNAVAILABLE,
 	    [ANSWER_LATE] = STATUS_LATE,
 	    [ANSWER_REFUSED] = STATUS_ERROR};
-	enum access_verdict verdict;
 
-	if (answer->outcome != ANSWER_GOOD) {
-		finish(exchange, failures[answer->outcome], clock_us());
-		return;
-	}
-	verdict = access_take(&exchange->access, answer);
-	keep_object(exchange, verdict, answer);
-	if (verdict == ACCESS_ASKS)
-		ask(exchange);
-	else
-		finish(
-		    exchange, status_of_verdict(verdict, exchange->found), answer->batch->ended_us);
+	finish(exchange, failures[outcome], clock_us());
 }
 
 static void on_answer(struct question *question, const struct answer *answer)
@@ -271,6 +318,8 @@ static void on_answer(struct question *question, const struct answer *answer)
 	exchange_check(exchange);
 	if (exchange->state == EXCHANGE_FORSAKEN)
 		free_slot(exchange);
+	else if (answer->outcome != ANSWER_GOOD)
+		fail(exchange, answer->outcome);
 	else
 		act_on_answer(exchange, answer);
 }
@@ -393,6 +442,8 @@ static bool end(void *context, struct buffer *response)
 	struct exchange *exchange = context;
 	struct exchanges *all = exchange->all;
 	struct inquiry *inquiry = &exchange->access.inquiry;
+	enum access_verdict verdict;
+	struct slice body;
 
 	if (all->waiting == all->settings->max_requests)
 		return shed(exchange, response);
@@ -403,10 +454,11 @@ static bool end(void *context, struct buffer *response)
 	exchange->access.rights = exchange->operation->rights;
 	inquiry->question.waited_us = 0;
 	access_start(&exchange->access, &all->guesses);
+	known_digest(&all->known, inquiry, exchange->access.digest);
 	set_state(exchange, EXCHANGE_ASKING, &all->asking);
 	if (!uv_is_active((uv_handle_t *)&all->deadline))
 		uv_timer_start(&all->deadline, on_deadline, all->settings->request_timeout, 0);
-	ask(exchange);
+	ask(exchange, recall(exchange, &verdict, &body));
 	exchange->asked = inquiry->question.asked_us;
 	return true;
 }
@@ -452,7 +504,8 @@ bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct s
 	make_overloaded(exchanges);
 	exchanges->count = (size_t)settings->max_connections + settings->max_requests;
 	exchanges->slots = calloc(exchanges->count, sizeof(*exchanges->slots));
-	if (!exchanges->slots || exchanges->overloaded.failed) {
+	if (!exchanges->slots || exchanges->overloaded.failed ||
+	    !known_start(&exchanges->known, common, settings->known_answers)) {
 		exchange_free(exchanges);
 		return false;
 	}
@@ -476,6 +529,7 @@ void exchange_free(struct exchanges *exchanges)
 	}
 	free(exchanges->slots);
 	rendered_free(&exchanges->rendered);
+	known_free(&exchanges->known);
 	buffer_free(&exchanges->overloaded);
 	buffer_pool_free(&exchanges->pool);
 }

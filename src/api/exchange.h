@@ -5,6 +5,7 @@
 
 #include "api/failures.h"
 #include "api/keyless.h"
+#include "api/known.h"
 #include "api/operation.h"
 #include "api/rendered.h"
 #include "api/vitals.h"
@@ -32,6 +33,7 @@ struct exchanges {
 	struct json json;
 	const struct vitals *vitals; /* NULL: what this process knows */
 	struct guess_table guesses;
+	struct known known;
 	struct buffer_pool pool;
 	/* One for each connection, whose body may never end, and for each that waits for the database. */
 	struct exchange *slots;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N, USER, ACTIVE, SERVICE, SUPERUSER_BY, COLUMNS };
+enum { N, USER, ACTIVE, SERVICE, SUPERUSER_BY, EXPIRES, COLUMNS };
 
 static bool same_key(const struct question *a, const struct question *b)
 {
@@ -69,7 +69,8 @@ bool caller_read(struct caller *caller, const struct answer *answer, const struc
 		return false;
 	*caller = (struct caller){.user = atoi(PQgetvalue(rows, row, USER)),
 	    .active = *PQgetvalue(rows, row, ACTIVE) == 't',
-	    .service = *PQgetvalue(rows, row, SERVICE) == 't'};
+	    .service = *PQgetvalue(rows, row, SERVICE) == 't',
+	    .expires = PQgetisnull(rows, row, EXPIRES) ? NULL : PQgetvalue(rows, row, EXPIRES)};
 	caller->superuser = read_group(rows, row, inquiry->superuser_by, caller->superuser_by);
 	return true;
 }

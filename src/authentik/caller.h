@@ -10,6 +10,8 @@ struct caller {
 	bool active, service;
 	bool superuser;      /* by a group of their own */
 	uuid_t superuser_by; /* that group */
+	const char *
+	    expires; /* from when on they hold the key no more, as long as the answer; NULL: never */
 };
 
 extern const struct statement caller_statement, caller_token_statement;

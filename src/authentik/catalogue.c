@@ -6,6 +6,7 @@
 #include "authentik/event_matcher.h"
 #include "authentik/facts.h"
 #include "authentik/rights.h"
+#include "authentik/snapshot.h"
 #include "authentik/statements.h"
 
 #include <assert.h>
@@ -15,6 +16,8 @@ static_assert(sizeof(struct facts) <= SESSION_FACTS_MAX, "a session has room for
 
 static const struct statement *const statements[] = {
     [STATEMENT_FACTS] = &facts_statement,
+    [STATEMENT_SNAPSHOT] = &snapshot_statement,
+    [STATEMENT_KNOWABLE] = &snapshot_knowable_statement,
     [STATEMENT_CALLER] = &caller_statement,
     [STATEMENT_ACCESS_TOKEN] = &caller_token_statement,
     [STATEMENT_POLICY] = &event_matcher_statement,
@@ -30,7 +33,7 @@ struct layout {
 	const char *name, *releases;
 	enum metric metric;
 	struct template_variable variables[4];
-	const char *common[8];
+	const char *common[10];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -45,7 +48,8 @@ struct layout {
 #define COMMON(rights)                                                                             \
 	{                                                                                          \
 		statement_tenants, statement_unknown_columns, statement_not_tables,                \
-		    statement_may_write, statement_caller, statement_policy, rights                \
+		    statement_may_write, statement_snapshot, statement_knowable, statement_caller, \
+		    statement_policy, rights                                                       \
 	}
 
 static const struct layout layouts[] = {

@@ -4,7 +4,18 @@
 
 #include <stdlib.h>
 
-enum { N, LAYOUT, PERMISSION, TOKEN_INDEX, SESSION_TABLE, TENANTS, SHAPE, COLUMNS };
+enum {
+	N,
+	LAYOUT,
+	PERMISSION,
+	TOKEN_INDEX,
+	SESSION_TABLE,
+	TENANTS,
+	SHAPE,
+	STANDBY,
+	SNAPSHOTS,
+	COLUMNS
+};
 
 static bool same(const struct question *a, const struct question *b)
 {
@@ -33,5 +44,7 @@ struct facts facts_read(const PGresult *rows, const char **layout)
 	    .shape = atoi(PQgetvalue(rows, 0, SHAPE)),
 	    .token_index = is_true(rows, TOKEN_INDEX),
 	    .tenants = is_true(rows, TENANTS),
+	    .standby = is_true(rows, STANDBY),
+	    .snapshots = is_true(rows, SNAPSHOTS),
 	    .plain_not_found = !is_true(rows, SESSION_TABLE)};
 }

@@ -15,6 +15,8 @@ struct facts {
 	unsigned char layout; /* its place in the table of catalogue.c */
 	bool token_index;     /* a valid index finds an access token */
 	bool tenants;         /* the role may read which tenants there are */
+	bool standby;         /* the server is one */
+	bool snapshots;       /* the role may ask for the snapshot */
 	/* What authentik's answers are like. */
 	bool names_scheme; /* a scheme other than bearer is named as unsupported: up to 2025.10 */
 	bool plain_not_found; /* a 404 does not name what was not found: before 2025.4 */

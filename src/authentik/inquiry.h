@@ -13,6 +13,8 @@
  */
 enum {
 	STATEMENT_FACTS,
+	STATEMENT_SNAPSHOT,
+	STATEMENT_KNOWABLE,
 	STATEMENT_CALLER,
 	STATEMENT_ACCESS_TOKEN,
 	STATEMENT_POLICY,
@@ -21,6 +23,11 @@ enum {
 
 /* What an inquiry wants; several at once are answered together. */
 enum inquiry_wants {
+	INQUIRY_SNAPSHOT =
+	    1 << STATEMENT_SNAPSHOT, /* the server's state before all else (snapshot.sql) */
+	INQUIRY_KNOWABLE =
+	    1
+	    << STATEMENT_KNOWABLE, /* whether that says all of what the tables show (knowable.sql) */
 	INQUIRY_CALLER = 1 << STATEMENT_CALLER, /* who holds the API key (caller.sql) */
 	INQUIRY_ACCESS_TOKEN =
 	    1 << STATEMENT_ACCESS_TOKEN,        /* who holds the access token, slow lane only */

@@ -3,6 +3,8 @@
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 
+#include "base/slice.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -36,6 +38,12 @@ unsigned char *buffer_extend(struct buffer *buffer, size_t length);
 static inline void buffer_append_text(struct buffer *buffer, const char *text)
 {
 	buffer_append(buffer, text, strlen(text));
+}
+
+/* What it holds, valid until it is changed. */
+static inline struct slice buffer_slice(const struct buffer *buffer)
+{
+	return (struct slice){(const char *)buffer->data, buffer->length};
 }
 
 /* Removes the first length bytes; length is at most buffer->length. */

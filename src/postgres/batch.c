@@ -13,12 +13,35 @@ void batch_init(struct batch *batch, const struct statement *const *set)
 	*batch = (struct batch){.set = set};
 }
 
-static unsigned place(struct batch_part *part, struct question *question)
+static unsigned find_same(const struct batch_part *part, const struct question *question)
 {
 	unsigned i = 0;
 
 	while (i < part->count && !part->statement->same(part->of[i], question))
 		i++;
+	return i;
+}
+
+static bool wants(const struct question *question, unsigned index)
+{
+	return question->wants >> index & 1;
+}
+
+bool batch_has_room(const struct batch *batch, const struct question *question)
+{
+	if (batch->count == BATCH_MEMBERS)
+		return false;
+	for (unsigned i = 0; i < BATCH_STATEMENTS && question->wants >> i; i++)
+		if (wants(question, i) && batch->parts[i].count == BATCH_MAX &&
+		    find_same(&batch->parts[i], question) == BATCH_MAX)
+			return false;
+	return true;
+}
+
+static unsigned place(struct batch_part *part, struct question *question)
+{
+	unsigned i = find_same(part, question);
+
 	if (i == part->count) {
 		part->row_of[part->count] = BATCH_NONE;
 		part->of[part->count++] = question;
@@ -29,12 +52,12 @@ static unsigned place(struct batch_part *part, struct question *question)
 
 void batch_add(struct batch *batch, struct question *question)
 {
-	assert(batch->count < BATCH_MAX && batch->sent_count == 0);
+	assert(batch_has_room(batch, question) && batch->sent_count == 0);
 	batch->members[batch->count++] = question;
 	for (unsigned i = 0; i < BATCH_STATEMENTS && question->wants >> i; i++) {
 		struct batch_part *part = &batch->parts[i];
 
-		if (!(question->wants >> i & 1))
+		if (!wants(question, i))
 			continue;
 		part->index = i;
 		part->statement = batch->set[i];
@@ -148,8 +171,7 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 bool batch_is_ambiguous(const struct batch *batch, const struct question *question)
 {
 	for (unsigned i = 0; i < BATCH_STATEMENTS && question->wants >> i; i++)
-		if (question->wants >> i & 1 &&
-		    batch->parts[i].row_of[question->place[i]] == BATCH_TWICE)
+		if (wants(question, i) && batch->parts[i].row_of[question->place[i]] == BATCH_TWICE)
 			return true;
 	return false;
 }
@@ -159,7 +181,7 @@ int batch_row(const struct answer *answer, const struct question *question, unsi
 {
 	const struct batch_part *part = &answer->batch->parts[index];
 
-	assert(question->wants >> index & 1);
+	assert(wants(question, index));
 	*rows = part->rows;
 	return part->row_of[question->place[index]];
 }

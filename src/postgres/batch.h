@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { BATCH_MAX = 64, BATCH_STATEMENTS = 5, STATEMENT_PARAMETERS = 6 };
+/* Questions a batch, and values a statement: what all ask about alike costs the same for one and for all. */
+enum { BATCH_MEMBERS = 512, BATCH_MAX = 64, BATCH_STATEMENTS = 7, STATEMENT_PARAMETERS = 6 };
 
 struct batch_part;
 struct question;
@@ -91,7 +92,7 @@ struct batch_part {
 /* One batch from its first member to its Sync. */
 struct batch {
 	const struct statement *const *set; /* ends with NULL */
-	struct question *members[BATCH_MAX];
+	struct question *members[BATCH_MEMBERS];
 	unsigned count;
 	uint64_t
 	    started; /* set by the lane: since when the server works on it; milliseconds of the loop's
@@ -110,7 +111,10 @@ struct batch {
 /* Makes an empty batch over a set of statements. */
 void batch_init(struct batch *batch, const struct statement *const *set);
 
-/* Adds a question; the batch must have room (count < BATCH_MAX). */
+/* Has it room for the question, and for its values? */
+bool batch_has_room(const struct batch *batch, const struct question *question);
+
+/* Adds a question for which the batch has room. */
 void batch_add(struct batch *batch, struct question *question);
 
 /*

@@ -103,7 +103,7 @@ static void answer_queued(struct lane *lane, enum answer_outcome outcome)
 }
 
 /* Takes the members out of a batch, which is free then. */
-static unsigned take_members(struct batch *batch, struct question *members[BATCH_MAX])
+static unsigned take_members(struct batch *batch, struct question *members[BATCH_MEMBERS])
 {
 	unsigned count = batch->count;
 
@@ -135,7 +135,7 @@ static void ask_once_more(
 static void settle_members(
     struct lane *lane, struct batch *batch, const struct sqlstate *error, uint64_t earliest)
 {
-	struct question *members[BATCH_MAX];
+	struct question *members[BATCH_MEMBERS];
 	unsigned count = take_members(batch, members);
 
 	while (count--)
@@ -222,6 +222,7 @@ static void on_facts_answered(struct question *question, const struct answer *an
 		return;
 	memcpy(before, facts, sizeof(before));
 	kind->read_facts(facts, rows);
+	lane->epoch++;
 	connection_recount(&lane->connection);
 	lane->stale = kind->stale ? kind->stale(before, facts) : NULL;
 }
@@ -337,6 +338,7 @@ static void on_ready(void *owner)
 {
 	struct lane *lane = owner;
 
+	lane->epoch++;
 	if (lane->follower && lane->follower->queued) {
 		connection_wake(&lane->follower->connection);
 		connection_hurry(&lane->follower->connection);
@@ -374,7 +376,7 @@ static bool may_send(const struct lane *lane)
 
 static void fill(struct lane *lane, struct batch *batch)
 {
-	while (lane->queued && batch->count < BATCH_MAX) {
+	while (lane->queued && batch_has_room(batch, first_of(&lane->queue))) {
 		struct question *question = first_of(&lane->queue);
 
 		if (question->alone && batch->count)
@@ -496,6 +498,21 @@ void lane_read(struct lane *lane)
 const void *lane_facts(const struct lane *lane)
 {
 	return lane->connection.session.facts;
+}
+
+uint64_t lane_epoch(const struct lane *lane)
+{
+	return lane->connection.session.unnamed ? 0 : lane->epoch;
+}
+
+int lane_backend(const struct lane *lane)
+{
+	return is_ready(lane) ? PQbackendPID(lane->connection.session.pg) : 0;
+}
+
+uint64_t lane_now(const struct lane *lane)
+{
+	return uv_now(lane->loop);
 }
 
 void lane_stop(struct lane *lane)

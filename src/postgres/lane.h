@@ -25,6 +25,7 @@ struct lane {
 	struct batch *in_flight[LANE_IN_FLIGHT_MAX]; /* oldest first */
 	unsigned in_flight_count;
 	struct question facts_question; /* asked by the lane itself, now and then */
+	uint64_t epoch;                 /* sessions and readings of the facts so far */
 	const char *stale;              /* why the session is to be opened anew, or NULL */
 	uint64_t rests_until;           /* milliseconds of the loop's clock */
 	struct lane *leader, *follower;
@@ -71,6 +72,18 @@ void lane_read(struct lane *lane);
  * until the next turn of the loop.
  */
 const void *lane_facts(const struct lane *lane);
+
+/*
+ * A number that no other session of the lane has, and that changes with each reading of the facts; 0 where the session is lent
+ * by a pooler, so that nothing is known of who answers next.
+ */
+uint64_t lane_epoch(const struct lane *lane);
+
+/* The server's process that its session leads to, by what the connection was told; 0: there is none. */
+int lane_backend(const struct lane *lane);
+
+/* Milliseconds of the loop's clock. */
+uint64_t lane_now(const struct lane *lane);
 
 /* Stops the lane and closes its connection; questions still open are not answered. */
 void lane_stop(struct lane *lane);

@@ -141,7 +141,7 @@ def recorded(postgres):
 def debian(tmp_path_factory):
     """A bare Debian 12 with systemd; what the package depends on waits in apt's cache."""
     path = machine.debootstrap("bookworm", ["systemd", "systemd-sysv"], tmp_path_factory.mktemp("debian") / "bookworm")
-    subprocess.run(["chroot", path, "apt-get", "install", "-y", "-q", "--download-only", "libpq5", "libseccomp2", "libuv1", "libyajl2"],
+    subprocess.run(["chroot", path, "apt-get", "install", "-y", "-q", "--download-only", "libpq5", "libseccomp2", "libsodium23", "libuv1", "libyajl2"],
                    check=True, capture_output=True)
     yield path
     shutil.rmtree(path)

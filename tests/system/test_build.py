@@ -80,7 +80,8 @@ def test_make_distcheck_builds_from_the_tarball_alone(checkout):
 
 
 @pytest.mark.parametrize("library, package", [("fcgi", "libfcgi-dev"), ("yajl", "libyajl-dev"), ("libpq", "libpq-dev"),
-                                              ("uuid", "uuid-dev"), ("libuv", "libuv1-dev"), ("libseccomp", "libseccomp-dev")])
+                                              ("uuid", "uuid-dev"), ("libuv", "libuv1-dev"), ("libseccomp", "libseccomp-dev"),
+                                              ("libsodium", "libsodium-dev")])
 def test_a_missing_library_is_named_with_its_debian_package(configure, tmp_path, library, package):
     result = run([configure, "-q"], tmp_path, PKG_CONFIG=pkg_config_without(library, tmp_path))
     assert result.returncode != 0 and "is missing: apt install " + package in result.stderr

@@ -130,10 +130,11 @@ def test_functions_have_few_parameters():
 
 # The libraries that a folder may use; a file that stands directly in src/ may use none.
 LIBRARIES = {"base": (), "fastcgi": ("fcgi", "uv"), "postgres": ("libpq", "uv"), "http": ("uuid", "yajl"),
-             "authentik": ("libpq", "uuid"), "api": ("uuid", "uv"), "pool": ("seccomp", "uv")}
+             "authentik": ("libpq", "uuid"), "api": ("sodium", "uuid", "uv"), "pool": ("seccomp", "uv")}
 # What betrays a library: its headers, and its names in our objects.
 TRACES = {"libpq": (r"libpq-fe\.h|pg_config.*", r"PQ\w+"), "uv": (r"uv\.h|uv/.*", r"uv_\w+"), "yajl": (r"yajl/.*", r"yajl_\w+"),
-          "fcgi": (r"fastcgi\.h|fcgi.*", r"FCG[IX]_\w+"), "uuid": (r"uuid/.*", r"uuid_\w+"), "seccomp": (r"seccomp\.h|linux/seccomp\.h", r"seccomp_\w+")}
+          "fcgi": (r"fastcgi\.h|fcgi.*", r"FCG[IX]_\w+"), "uuid": (r"uuid/.*", r"uuid_\w+"), "seccomp": (r"seccomp\.h|linux/seccomp\.h", r"seccomp_\w+"),
+          "sodium": (r"sodium\.h|sodium/.*", r"sodium_\w+|crypto_\w+|randombytes_\w+")}
 # Words by which a folder would know another's business.
 FOREIGN = {"postgres": ["authentik", "policy", "event_matcher", "superuser", "token", "caller", "permission"],
            "authentik": ["http", "header", "status code", "fcgi"]}
