@@ -153,26 +153,22 @@ enum access_verdict access_decide(
 	}
 }
 
-/* The same verdicts as above; an access token counts where it is known that no API key is equal. */
+/* The same verdicts as above, for who holds an API key. */
 enum access_verdict access_recall(const struct access *access, const struct store *found)
 {
-	const struct inquiry *inquiry = &access->inquiry;
+	const unsigned char *object = access->inquiry.object;
 	struct caller caller;
 	struct rights rights;
-	enum finding holder = findings_caller(found, INQUIRY_CALLER, access->digest, &caller);
 
-	if (holder == FINDING_ABSENT)
-		holder = findings_caller(found, INQUIRY_ACCESS_TOKEN, access->digest, &caller);
-	if (holder == FINDING_NONE)
+	if (!findings_caller(found, access->digest, &caller))
 		return ACCESS_ASKS;
-	if (holder == FINDING_ABSENT || !caller.active)
+	if (!caller.active)
 		return ACCESS_INVALID_KEY;
 	if (caller.superuser)
 		return ACCESS_ALLOWED;
-	if (findings_rights(found, access->rights, caller.user, inquiry->object, &rights) ==
-	    FINDING_NONE)
-		return ACCESS_ASKS;
-	return verdict_of(&rights, caller.service);
+	return findings_rights(found, access->rights, caller.user, object, &rights)
+		   ? verdict_of(&rights, caller.service)
+		   : ACCESS_ASKS;
 }
 
 enum access_verdict access_take(
@@ -188,8 +184,8 @@ enum access_verdict access_take(
 		held = caller_read(&caller, answer, inquiry, holder);
 	if (rights_asked)
 		rights = rights_read(answer, inquiry, access->rights);
-	if (found && holder)
-		findings_keep_caller(found, holder, access->digest, held ? &caller : NULL);
+	if (found && held && holder == INQUIRY_CALLER)
+		findings_keep_caller(found, access->digest, &caller);
 	if (found && rights_asked)
 		findings_keep_rights(
 		    found, access->rights, inquiry->user, inquiry->object, &rights);

@@ -24,23 +24,13 @@ static struct store_key key_of(unsigned asked, int user, const unsigned char abo
 	return key;
 }
 
-static enum finding finding_of(struct slice value)
+void findings_keep_caller(
+    struct store *store, const unsigned char digest[FINDINGS_DIGEST], const struct caller *caller)
 {
-	if (!value.text)
-		return FINDING_NONE;
-	return value.length ? FINDING_PRESENT : FINDING_ABSENT;
-}
+	const struct store_key key = key_of(INQUIRY_CALLER, 0, digest);
+	struct holder value;
 
-void findings_keep_caller(struct store *store, enum inquiry_wants holder,
-    const unsigned char digest[FINDINGS_DIGEST], const struct caller *caller)
-{
-	const struct store_key key = key_of(holder, 0, digest);
-	struct holder value = {0};
-
-	if (!caller) {
-		store_keep(store, &key, SLICE(""), NULL);
-		return;
-	}
+	memset(&value, 0, sizeof(value)); /* its padding is compared, too */
 	value.user = caller->user;
 	value.active = caller->active;
 	value.service = caller->service;
@@ -49,21 +39,21 @@ void findings_keep_caller(struct store *store, enum inquiry_wants holder,
 	    store, &key, (struct slice){(const char *)&value, sizeof(value)}, caller->expires);
 }
 
-enum finding findings_caller(const struct store *store, enum inquiry_wants holder,
-    const unsigned char digest[FINDINGS_DIGEST], struct caller *caller)
+bool findings_caller(
+    const struct store *store, const unsigned char digest[FINDINGS_DIGEST], struct caller *caller)
 {
-	const struct store_key key = key_of(holder, 0, digest);
+	const struct store_key key = key_of(INQUIRY_CALLER, 0, digest);
 	struct slice value = store_find(store, &key);
 	struct holder found;
 
-	if (finding_of(value) != FINDING_PRESENT)
-		return finding_of(value);
+	if (!value.text)
+		return false;
 	memcpy(&found, value.text, sizeof(found));
 	*caller = (struct caller){.user = found.user,
 	    .active = found.active,
 	    .service = found.service,
 	    .superuser = found.superuser};
-	return FINDING_PRESENT;
+	return true;
 }
 
 static const uuid_t nothing;
@@ -80,7 +70,7 @@ void findings_keep_rights(struct store *store, enum inquiry_wants asked, int use
 	    store, rights->sees_all ? &all : &one, (struct slice){value, sizeof(value)}, NULL);
 }
 
-enum finding findings_rights(const struct store *store, enum inquiry_wants asked, int user,
+bool findings_rights(const struct store *store, enum inquiry_wants asked, int user,
     const uuid_t object, struct rights *rights)
 {
 	const struct store_key all = key_of(asked | OF_ALL_OBJECTS, user, nothing),
@@ -89,12 +79,12 @@ enum finding findings_rights(const struct store *store, enum inquiry_wants asked
 
 	*rights = (struct rights){.sees_all = store_find(store, &all).text};
 	if (rights->sees_all)
-		return FINDING_PRESENT;
+		return true;
 	if (value.text) {
 		rights->granted = value.text[0];
 		rights->sees_any = value.text[1];
 	}
-	return finding_of(value);
+	return value.text;
 }
 
 void findings_keep_object(
@@ -111,5 +101,7 @@ enum finding findings_object(
 	const struct store_key key = key_of(asked, 0, object);
 
 	*body = store_find(store, &key);
-	return finding_of(*body);
+	if (!body->text)
+		return FINDING_NONE;
+	return body->length ? FINDING_PRESENT : FINDING_ABSENT;
 }

@@ -12,15 +12,16 @@
 
 enum { FINDINGS_DIGEST = 16 }; /* bytes that stand for a key */
 
-/* What is known of something. That it is not there is known, too. */
+/* What is known of an object. That it is not there is known, too. */
 enum finding { FINDING_NONE, FINDING_ABSENT, FINDING_PRESENT };
 
 /*
- * Each keeps what was found: who holds the key, asked for as holder (NULL: nobody); what the user may see, asked for as rights
- * (all, or the object); the body of the object, asked for as asked (a text that is NULL: there is none).
+ * Each keeps what was found: who holds the API key; what the user may see, asked for as asked (all, or the object); the body
+ * of the object, asked for as asked (a text that is NULL: there is none). That nobody holds a key is not kept: it may be an
+ * access token still, which another session is asked about, and floods of unknown keys would leave room for nothing else.
  */
-void findings_keep_caller(struct store *store, enum inquiry_wants holder,
-    const unsigned char digest[FINDINGS_DIGEST], const struct caller *caller);
+void findings_keep_caller(
+    struct store *store, const unsigned char digest[FINDINGS_DIGEST], const struct caller *caller);
 void findings_keep_rights(struct store *store, enum inquiry_wants asked, int user,
     const uuid_t object, const struct rights *rights);
 void findings_keep_object(
@@ -30,9 +31,9 @@ void findings_keep_object(
  * Finds what was kept. Of a caller superuser_by and expires are not, of rights superuser_by; a body is valid until the next
  * call of another function with this store.
  */
-enum finding findings_caller(const struct store *store, enum inquiry_wants holder,
-    const unsigned char digest[FINDINGS_DIGEST], struct caller *caller);
-enum finding findings_rights(const struct store *store, enum inquiry_wants asked, int user,
+bool findings_caller(
+    const struct store *store, const unsigned char digest[FINDINGS_DIGEST], struct caller *caller);
+bool findings_rights(const struct store *store, enum inquiry_wants asked, int user,
     const uuid_t object, struct rights *rights);
 enum finding findings_object(
     const struct store *store, enum inquiry_wants asked, const uuid_t object, struct slice *body);
