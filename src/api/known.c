@@ -102,8 +102,11 @@ static enum known_state find_state(const struct known *known)
 
 unsigned known_wants(struct known *known)
 {
-	enum known_state state = find_state(known);
+	enum known_state state;
 
+	if (!lane_backend(known->lane))
+		return 0; /* nothing is known yet of the server that will answer */
+	state = find_state(known);
 	set_state(known, state, states[state].because);
 	if (state != KNOWN_USED)
 		return 0;
@@ -206,5 +209,7 @@ bool known_look(struct known *known, const struct answer *answer, const struct i
 void known_digest(
     const struct known *known, const struct inquiry *inquiry, unsigned char digest[FINDINGS_DIGEST])
 {
-	crypto_shorthash_siphashx24(digest, inquiry->key, inquiry->key_length, known->secret);
+	if (known->state != KNOWN_OFF)
+		crypto_shorthash_siphashx24(
+		    digest, inquiry->key, inquiry->key_length, known->secret);
 }
