@@ -199,24 +199,6 @@ static void finish(struct exchange *exchange, enum status status, uint64_t since
 	free_slot(exchange);
 }
 
-static void on_answer(struct question *question, const struct answer *answer);
-
-/* Asks what the step wants to know, or only whether what is known still holds; the answer comes always later. */
-static void ask(struct exchange *exchange, bool recalls)
-{
-	struct question *question = &exchange->access.inquiry.question;
-	struct exchanges *all = exchange->all;
-	bool slow = access_is_slow(&exchange->access);
-
-	exchange->recalls = recalls;
-	exchange->lane = slow ? all->slow : all->common;
-	question->answered = on_answer;
-	question->wants =
-	    (slow ? 0 : known_wants(&all->known)) | (recalls ? 0 : access_wants(&exchange->access));
-	lane_ask(exchange->lane, question);
-	exchange_check(exchange);
-}
-
 /*
  * Rendered where it may still be sent: before it is asked what the holder of the key may see,
  * too.
@@ -263,6 +245,29 @@ static bool recall(struct exchange *exchange, enum access_verdict *verdict, stru
 		return findings_object(found, exchange->operation->object, access->inquiry.object,
 			   body) != FINDING_NONE;
 	return *verdict != ACCESS_ASKS;
+}
+
+static void on_answer(struct question *question, const struct answer *answer);
+
+/*
+ * Asks what the step wants to know; where all may be known, and is, only whether that still holds. The answer comes always
+ * later.
+ */
+static void ask(struct exchange *exchange, bool may_be_known)
+{
+	struct question *question = &exchange->access.inquiry.question;
+	struct exchanges *all = exchange->all;
+	bool slow = access_is_slow(&exchange->access);
+	unsigned look = slow ? 0 : known_wants(&all->known);
+	enum access_verdict verdict;
+	struct slice body;
+
+	exchange->recalls = look && may_be_known && recall(exchange, &verdict, &body);
+	exchange->lane = slow ? all->slow : all->common;
+	question->answered = on_answer;
+	question->wants = look | (exchange->recalls ? 0 : access_wants(&exchange->access));
+	lane_ask(exchange->lane, question);
+	exchange_check(exchange);
 }
 
 /* What was known when it was asked may have changed, or had to make room: then it is asked in full. */
@@ -442,8 +447,6 @@ static bool end(void *context, struct buffer *response)
 	struct exchange *exchange = context;
 	struct exchanges *all = exchange->all;
 	struct inquiry *inquiry = &exchange->access.inquiry;
-	enum access_verdict verdict;
-	struct slice body;
 
 	if (all->waiting == all->settings->max_requests)
 		return shed(exchange, response);
@@ -458,7 +461,7 @@ static bool end(void *context, struct buffer *response)
 	set_state(exchange, EXCHANGE_ASKING, &all->asking);
 	if (!uv_is_active((uv_handle_t *)&all->deadline))
 		uv_timer_start(&all->deadline, on_deadline, all->settings->request_timeout, 0);
-	ask(exchange, recall(exchange, &verdict, &body));
+	ask(exchange, true);
 	exchange->asked = inquiry->question.asked_us;
 	return true;
 }
