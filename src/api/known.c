@@ -164,8 +164,9 @@ static void look(struct known *known, const struct snapshot *snapshot)
 		same = hold(known, epoch, snapshot);
 	else
 		store_empty(&known->store);
-	if (known->held && epoch == known->epoch)
-		judge(known, !same);
+	if (known->held && !same && epoch == known->epoch)
+		judge(known, true);
+	known->unjudged = same;
 	known->fit &= same;
 	known->epoch = epoch;
 }
@@ -181,6 +182,12 @@ static void note_obstacle(struct known *known, const char *obstacle)
 	known->held = false;
 	known->obstacle_in = known->epoch;
 	set_state(known, KNOWN_OBSTACLE, obstacle);
+}
+
+/* Asked for nothing but to hear whether what is known still holds: that a question in full finds the same saves nothing. */
+static bool is_recall(unsigned wants)
+{
+	return !(wants & ~(unsigned)(INQUIRY_SNAPSHOT | INQUIRY_KNOWABLE));
 }
 
 static bool is_looked_at(const struct known *known, const struct batch *batch)
@@ -200,6 +207,10 @@ bool known_look(struct known *known, const struct answer *answer, const struct i
 		look(known, &snapshot);
 		known->batch = answer->batch;
 		known->number = answer->batch->number;
+	}
+	if (known->unjudged && is_recall(wants)) {
+		known->unjudged = false;
+		judge(known, false);
 	}
 	if (known->held && !known->fit && wants & INQUIRY_KNOWABLE)
 		note_obstacle(known, snapshot_obstacle(answer, inquiry));

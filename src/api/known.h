@@ -15,11 +15,14 @@
 
 enum { KNOWN_SECRET = 16 };
 
-/* Whether anything is known, and why not; each has its metric, and those that last a line of the log. */
+/*
+ * Whether anything is known, and why not; each has its metric, and those that last a line of the log. In the first two what a
+ * look finds is kept.
+ */
 enum known_state {
-	KNOWN_OFF,       /* the setting says so */
 	KNOWN_USED,      /* answers are given from it */
 	KNOWN_COMMITS,   /* transactions end too often: it is tried again after a while */
+	KNOWN_OFF,       /* the setting says so */
 	KNOWN_STANDBY,   /* what a standby shows does not follow from its snapshot's text */
 	KNOWN_FORBIDDEN, /* the role may not ask for the snapshot */
 	KNOWN_OBSTACLE, /* what a view shows does not follow from the snapshot, nor what a foreign table does */
@@ -43,6 +46,7 @@ struct known {
 	uint64_t obstacle_in;      /* the epoch in which a table was found unfit */
 	bool fit;                  /* the tables are, under the stamp that the store holds */
 	bool held;                 /* the last look was at a snapshot that says all */
+	bool unjudged;             /* it was the one of before, and that is not counted yet */
 	const struct batch *batch; /* that the last look was at, and the number that it had then */
 	uint64_t number;
 	unsigned looks, changes;    /* since this was judged last */

@@ -84,6 +84,8 @@ bool store_hold(struct store *store, struct slice stamp, const char *now)
 	bool holds = store->stamp.length && slice_is(buffer_slice(&store->stamp), stamp) &&
 		     !is_after(&store->since, now) && !is_before(&store->expires, now);
 
+	if (!store->size)
+		return false;
 	if (!holds) {
 		store_empty(store);
 		buffer_append(&store->stamp, stamp.text, stamp.length);
@@ -96,11 +98,8 @@ bool store_hold(struct store *store, struct slice stamp, const char *now)
 
 static struct store_set *set_of(const struct store *store, const struct store_key *key)
 {
-	uint64_t hash = 0;
+	uint64_t hash = hash_bytes(HASH_START, key, sizeof(*key));
 
-	for (int i = 0; i < 3; i++)
-		hash = (hash ^ key->words[i]) *
-		       HASH_PRIME; /* by words: a fifth of the steps by bytes */
 	return &store->sets[(hash ^ hash >> 32) % store->set_count];
 }
 

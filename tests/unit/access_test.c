@@ -2,11 +2,15 @@
 /* Each answer leads to its verdict or next step; what was learnt shortens the way. */
 #include "api/access.h"
 
+#include "sample_rows.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
 static struct guess_table guesses;
 static struct access access_;
+static struct store found;
+static struct batch batch;
 
 static void start(void)
 {
@@ -16,7 +20,13 @@ static void start(void)
 	access_start(&access_, &guesses);
 }
 
-TestSuite(access, .init = start);
+static void end(void)
+{
+	store_free(&found);
+	batch_clear(&batch);
+}
+
+TestSuite(access, .init = start, .fini = end);
 
 static const struct caller holder = {.user = 7, .active = true};
 static const struct caller service = {.user = 7, .active = true, .service = true};
@@ -122,4 +132,92 @@ Test(access, an_api_key_equal_to_a_known_access_token_goes_before_it)
 	    access_decide(&access_, &superuser, NULL), ACCESS_KEY, INQUIRY_CALLER | INQUIRY_POLICY);
 	cr_assert(access_.inquiry.search);
 	cr_assert_eq(access_decide(&access_, &superuser, NULL), ACCESS_ALLOWED);
+}
+
+static void know(void)
+{
+	cr_assert(store_start(&found, 65536));
+	store_hold(&found, SLICE("stamp"), "2026-11-29 12:00:00+00");
+}
+
+static void forget(void)
+{
+	store_empty(&found);
+	store_hold(&found, SLICE("stamp"), "2026-11-29 12:00:00+00");
+}
+
+/* The verdict by what is known of who holds the key, and of their rights: NULL is what is not known. */
+static enum access_verdict recall_of(const struct caller *caller, const struct rights *rights)
+{
+	forget();
+	if (caller)
+		findings_keep_caller(&found, access_.digest, caller);
+	if (rights)
+		findings_keep_rights(&found, INQUIRY_RIGHTS, 7, access_.inquiry.object, rights);
+	return access_recall(&access_, &found);
+}
+
+Test(access, what_is_known_leads_to_the_verdict_that_its_answers_led_to)
+{
+	know();
+	cr_assert_eq(recall_of(&superuser, NULL), ACCESS_ALLOWED);
+	cr_assert_eq(recall_of(&inactive, &all), ACCESS_INVALID_KEY);
+	cr_assert_eq(recall_of(&holder, &all), ACCESS_ALLOWED);
+	cr_assert_eq(recall_of(&holder, &granted), ACCESS_ALLOWED);
+	cr_assert_eq(recall_of(&holder, &other), ACCESS_NOT_FOUND);
+	cr_assert_eq(recall_of(&holder, &nothing), ACCESS_FORBIDDEN);
+	cr_assert_eq(recall_of(&service, &nothing), ACCESS_NOT_FOUND);
+}
+
+Test(access, where_something_is_not_known_it_is_to_be_asked)
+{
+	know();
+	cr_assert_eq(recall_of(NULL, NULL), ACCESS_ASKS);
+	cr_assert_eq(recall_of(NULL, &all), ACCESS_ASKS);
+	cr_assert_eq(recall_of(&holder, NULL), ACCESS_ASKS);
+	findings_keep_rights(&found, INQUIRY_RIGHTS, 8, access_.inquiry.object, &all);
+	cr_assert_eq(access_recall(&access_, &found), ACCESS_ASKS, "another user's rights");
+}
+
+/* The step's question is answered: the key's holder, NULL for nobody. */
+static enum access_verdict take_holder(const char *user, struct store *in)
+{
+	const char *const row[] = {"1", user, "t", "f", NULL, "2026-11-29 13:00:00+00"};
+	const struct answer answer = {.outcome = ANSWER_GOOD, .batch = &batch};
+	unsigned part = access_is_slow(&access_) ? STATEMENT_ACCESS_TOKEN : STATEMENT_CALLER;
+
+	access_.inquiry.question.wants = access_wants(&access_);
+	batch_clear(&batch);
+	batch.parts[part].rows = user ? sample_row(6, row) : NULL;
+	batch.parts[part].row_of[0] = user ? 0 : BATCH_NONE;
+	return access_take(&access_, &answer, in);
+}
+
+static bool holder_is_known(void)
+{
+	struct caller caller;
+
+	return findings_caller(&found, access_.digest, &caller) && caller.user == 7 &&
+	       caller.active;
+}
+
+Test(access, who_holds_an_api_key_is_kept_until_it_expires)
+{
+	know();
+	cr_assert_eq(take_holder("7", &found), ACCESS_ASKS);
+	cr_assert(holder_is_known());
+	cr_assert_not(store_hold(&found, SLICE("stamp"), "2026-11-29 13:00:01+00"));
+	cr_assert_not(holder_is_known());
+}
+
+Test(access, nothing_is_kept_where_it_may_not_be_nor_of_nobody_nor_of_an_access_token)
+{
+	know();
+	cr_assert_eq(take_holder("7", NULL), ACCESS_ASKS);
+	start();
+	cr_assert_eq(take_holder(NULL, &found), ACCESS_ASKS);
+	cr_assert(access_is_slow(&access_));
+	cr_assert_eq(take_holder("7", &found), ACCESS_ASKS);
+	cr_assert_eq(access_.step, ACCESS_RIGHTS_AND_OBJECT);
+	cr_assert_not(holder_is_known());
 }
