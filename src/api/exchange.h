@@ -8,7 +8,6 @@
 #include "api/known.h"
 #include "api/operation.h"
 #include "api/rendered.h"
-#include "api/responder.h"
 #include "api/vitals.h"
 #include "authentik/guess.h"
 #include "base/buffer.h"
@@ -31,7 +30,7 @@ struct exchanges {
 	struct lane *common, *slow;
 	handler_reply *reply;
 	struct router router;
-	struct responder responder;
+	struct json json;
 	const struct vitals *vitals; /* NULL: what this process knows */
 	struct guess_table guesses;
 	struct known known;
@@ -46,6 +45,7 @@ struct exchanges {
 	struct failures failures;
 	struct keyless keyless;
 	struct rendered rendered;
+	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };
 
 /*

@@ -368,6 +368,16 @@ def a_view_that_warns(scene):
     return workers.log()
 
 
+@causes("known_answers_off", "known_answers_on")
+def a_view_that_comes_and_goes(scene):
+    workers = scene.start(scene.own)
+    sample.intercept(scene.own, "null")
+    servers.wait_until(lambda: status(workers) == 200 and lines(workers.log(), "known_answers_off"), "the view to be met")
+    scene.own.run("drop view authentik_policies_policy; alter table base rename to authentik_policies_policy")
+    servers.wait_until(lambda: status(workers) == 200 and lines(workers.log(), "known_answers_on"), "its end to be met")
+    return workers.log()
+
+
 @causes("passfile_unread")
 def a_password_file_that_all_may_read(scene):
     path = scene.directory() / "pgpass"

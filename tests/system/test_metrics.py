@@ -291,6 +291,69 @@ def test_a_role_that_a_pooler_keeps_to_itself_is_unknown(start_workers, own, exp
         pooler.stop()
 
 
+def known_state(state):
+    return 'event_matcher_known_answers_state{state="%s"}' % state
+
+
+STATES = ("used", "off", "commits", "standby", "forbidden", "obstacle", "pooler")
+
+
+def told(workers):
+    """The states that the one worker is in, once it has been asked; what is out of date may be asked about no more than once."""
+    assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+    values = metrics.read(metrics.ask(workers))
+    return [state for state in STATES if values[known_state(state)]]
+
+
+@moves("event_matcher_known_answers_total", "event_matcher_known_changes_total")
+def test_known_answers_are_given_where_there_is_room_for_them(start_workers, own, expect):
+    for size in ("1MiB", 0):
+        workers = start_workers(own, known_answers=size)
+        with contextlib.ExitStack() as moving:
+            moving.enter_context(expect(workers)) if size else None
+            for _ in range(20):
+                assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+            own.run("update authentik_core_user set username = username")
+            assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200
+        assert (of(workers, "event_matcher_known_answers_total") > 0) == bool(size)
+
+
+@moves(*map(known_state, ("used", "off", "obstacle", "forbidden")))
+def test_why_answers_are_not_known_is_told(start_workers, own):
+    assert told(start_workers(own, known_answers="1MiB")) == ["used"]
+    assert told(start_workers(own, known_answers=0)) == ["off"]
+    sample.intercept(own, "null")
+    assert told(start_workers(own, known_answers="1MiB")) == ["obstacle"]
+    own.run("revoke execute on function pg_current_snapshot() from public")
+    assert told(start_workers(own, known_answers="1MiB")) == ["forbidden"]
+
+
+@moves(known_state("pooler"))
+def test_that_a_poolers_session_is_lent_is_told(start_workers, start_pgbouncer, own):
+    workers = start_workers(start_pgbouncer(own.server, "transaction").dsn(own.name), known_answers="1MiB")
+    servers.wait_until(lambda: told(workers) == ["pooler"], "the pooler")
+
+
+@moves(known_state("standby"))
+def test_that_the_server_is_a_standby_is_told_until_it_is_promoted(start_workers, standby):
+    workers = start_workers(standby.dsn(user="event_matcher"), known_answers="1MiB")
+    assert told(workers) == ["standby"]
+    standby.run("select pg_promote()")
+    servers.wait_until(lambda: told(workers) == ["used"], "the promotion")
+
+
+@moves(known_state("commits"))
+def test_that_commits_are_too_many_is_told_until_they_are_fewer(start_workers, own):
+    workers = start_workers(own, known_answers="1MiB")
+
+    def told_after_a_commit():
+        own.run("update authentik_core_user set username = username")
+        return told(workers)
+
+    servers.wait_until(lambda: told_after_a_commit() == ["commits"], "it to be too many")
+    servers.wait_until(lambda: told(workers) == ["used"], "the end of the rest")
+
+
 LAYOUTS = {"tree": "tree_template", "roles_user_groups": "alone_template", "roles_ak_groups": "alone_template"}
 
 

@@ -154,6 +154,7 @@ EFFECTS = {
     "schema": "test_another_schema_is_found_by_its_name", "workers": "test_a_reload_takes_new_settings_with_new_workers",
     "base_path": "test_another_base_path_moves_the_route", "max_connections": "test_connections_beyond_max_connections_are_said_and_counted",
     "max_requests": "test_what_is_shed_at_max_requests_is_said_and_counted", "max_token_lookups": "test_more_token_lookups_than_allowed_are_told_503",
+    "known_answers": "test_known_answers_are_given_where_there_is_room_for_them",
     "max_unsent": "test_replies_that_nobody_reads_are_held_up_to_max_unsent_and_beyond_it_told_503",
     "request_timeout": "test_a_server_that_is_stopped_gives_504_at_the_deadline", "database_wait": "test_a_lost_database_gives_503_and_heals_by_itself",
     "statement_timeout": "test_a_batch_that_waits_behind_a_slow_one_is_not_taken_for_a_lost_connection",
