@@ -4,7 +4,6 @@
 
 #include "api/access.h"
 #include "api/routes.h"
-#include "authentik/facts.h"
 #include "base/clock.h"
 #include "base/metric.h"
 
@@ -113,12 +112,6 @@ static void forsake(struct exchange *exchange)
 	exchange_check(exchange);
 }
 
-/* What the database says of itself; before it has said anything, the newest. */
-static const struct facts *facts_of(const struct exchanges *all)
-{
-	return lane_facts(all->common);
-}
-
 static struct iovec whole(const struct buffer *buffer)
 {
 	return (struct iovec){buffer->data, buffer->length};
@@ -130,28 +123,14 @@ static void send_reply(struct exchange *exchange, enum status status)
 	struct exchanges *all = exchange->all;
 	char head[STATUS_HEAD_MAX];
 	struct iovec parts[2] = {{.iov_base = head}, whole(&exchange->body)};
-	struct iovec overloaded = whole(&all->overloaded);
+	struct iovec overloaded = whole(&all->responder.overloaded);
 
-	const struct status_head fields = {
-	    .charset = facts_of(all)->charset, .content_length = exchange->body.length};
-
-	parts[0].iov_len = status_write_head(head, status, &fields);
+	parts[0].iov_len =
+	    responder_write_head(&all->responder, head, status, exchange->body.length);
 	if (exchange->body.failed)
 		all->reply(exchange->client, &overloaded, 1);
 	else
 		all->reply(exchange->client, parts, exchange->head ? 1 : 2);
-}
-
-static void write_error(struct exchange *exchange, enum status status)
-{
-	const struct status_detail detail = {.text = slice_of(exchange->operation->model)};
-	struct exchanges *all = exchange->all;
-
-	if (status == STATUS_NO_OBJECT && facts_of(all)->plain_not_found)
-		status = STATUS_NOT_FOUND;
-	buffer_return(&exchange->body, &all->pool);
-	buffer_borrow(&exchange->body, &all->pool);
-	status_write_error(&all->json, &exchange->body, status, &detail);
 }
 
 /* What failed or took long is for the log, too, with where the time went. */
@@ -187,7 +166,8 @@ static void reply(struct exchange *exchange, enum status status, uint64_t since)
 	if (status >= STATUS_ERROR || is_slow(exchange, took_us))
 		report(exchange, status, took_us);
 	if (status != STATUS_OK)
-		write_error(exchange, status);
+		responder_write_error(
+		    &exchange->all->responder, &exchange->body, status, exchange->operation->model);
 	metric_add(status_metric(status), 1);
 	metric_observe_time(METRIC_DURATION, took_us);
 	send_reply(exchange, status);
@@ -214,7 +194,7 @@ static void keep_object(struct exchange *exchange, enum access_verdict verdict,
 		return;
 	buffer_borrow(&exchange->body, &exchange->all->pool);
 	exchange->found = rendered_append(&exchange->all->rendered, exchange->operation,
-	    &exchange->all->json, &exchange->body, inquiry, answer);
+	    &exchange->all->responder.json, &exchange->body, inquiry, answer);
 	if (found && !exchange->body.failed)
 		findings_keep_object(found, exchange->operation->object, inquiry->object,
 		    exchange->found ? buffer_slice(&exchange->body) : (struct slice){NULL, 0});
@@ -361,28 +341,6 @@ static bool answer_page(
 	       vitals_answer(all->vitals, request->path, request->head, response);
 }
 
-/* Appends the whole response of a request that is refused without a question. */
-static void refuse(struct exchanges *all, const struct request *request, struct buffer *response)
-{
-	const struct facts *facts = facts_of(all);
-	enum status status = request->status;
-	struct buffer body = {0};
-	char head[STATUS_HEAD_MAX];
-	struct status_head fields = {.allow = request->detail.allow, .charset = facts->charset};
-
-	if (status == STATUS_UNSUPPORTED_SCHEME && !facts->names_scheme)
-		status = STATUS_FORBIDDEN;
-	buffer_borrow(&body, &all->pool);
-	if (status != STATUS_OPTIONS)
-		status_write_error(&all->json, &body, status, &request->detail);
-	fields.content_length = body.length;
-	buffer_append(response, head, status_write_head(head, status, &fields));
-	if (!request->head)
-		buffer_append(response, body.data, body.length);
-	response->failed |= body.failed;
-	buffer_return(&body, &all->pool);
-}
-
 /* Copies what outlives the parameters. NULL where no slot is free, or no memory. */
 static struct exchange *open_exchange(
     struct exchanges *all, void *client, const struct request *request)
@@ -423,7 +381,7 @@ static void *begin(void *context, void *client, enum parameters_status status,
 		exchange_check(exchange);
 	else if (!answer_page(all, &request, response)) {
 		metric_add(status_metric(request.status), 1);
-		refuse(all, &request, response);
+		responder_refuse(&all->responder, &request, response);
 	}
 	return exchange;
 }
@@ -437,7 +395,7 @@ static bool shed(struct exchange *exchange, struct buffer *response)
 	    &(struct failures_request){exchange->operation->doing, exchange->id, 0, 0});
 	metric_add(METRIC_REQUESTS_503, 1);
 	metric_add(METRIC_SHED_REQUESTS, 1);
-	refuse(exchange->all, &refused, response);
+	responder_refuse(&exchange->all->responder, &refused, response);
 	free_slot(exchange);
 	return false;
 }
@@ -485,14 +443,7 @@ struct handler exchange_handler(struct exchanges *exchanges, handler_reply *repl
 	    .end = end,
 	    .cancel = cancel,
 	    .id = id_of,
-	    .overloaded = whole(&exchanges->overloaded)};
-}
-
-static void make_overloaded(struct exchanges *exchanges)
-{
-	const struct request none = {.status = STATUS_UNAVAILABLE};
-
-	refuse(exchanges, &none, &exchanges->overloaded);
+	    .overloaded = whole(&exchanges->responder.overloaded)};
 }
 
 bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct settings *settings,
@@ -503,11 +454,10 @@ bool exchange_start(struct exchanges *exchanges, uv_loop_t *loop, const struct s
 	exchanges->router = (struct router){settings->base_path, routes_all};
 	list_init(&exchanges->unused);
 	list_init(&exchanges->asking);
-	json_init(&exchanges->json);
-	make_overloaded(exchanges);
 	exchanges->count = (size_t)settings->max_connections + settings->max_requests;
 	exchanges->slots = calloc(exchanges->count, sizeof(*exchanges->slots));
-	if (!exchanges->slots || exchanges->overloaded.failed ||
+	if (!exchanges->slots ||
+	    !responder_start(&exchanges->responder, common, &exchanges->pool) ||
 	    !known_start(&exchanges->known, common, settings->known_answers)) {
 		exchange_free(exchanges);
 		return false;
@@ -533,6 +483,6 @@ void exchange_free(struct exchanges *exchanges)
 	free(exchanges->slots);
 	rendered_free(&exchanges->rendered);
 	known_free(&exchanges->known);
-	buffer_free(&exchanges->overloaded);
+	responder_free(&exchanges->responder);
 	buffer_pool_free(&exchanges->pool);
 }

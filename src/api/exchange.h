@@ -8,6 +8,7 @@
 #include "api/known.h"
 #include "api/operation.h"
 #include "api/rendered.h"
+#include "api/responder.h"
 #include "api/vitals.h"
 #include "authentik/guess.h"
 #include "base/buffer.h"
@@ -30,7 +31,7 @@ struct exchanges {
 	struct lane *common, *slow;
 	handler_reply *reply;
 	struct router router;
-	struct json json;
+	struct responder responder;
 	const struct vitals *vitals; /* NULL: what this process knows */
 	struct guess_table guesses;
 	struct known known;
@@ -45,7 +46,6 @@ struct exchanges {
 	struct failures failures;
 	struct keyless keyless;
 	struct rendered rendered;
-	struct buffer overloaded; /* the whole response for a request that finds no slot */
 };
 
 /*

@@ -7,8 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* What a hash starts from. */
+/* What a hash starts from, and is multiplied by. */
 #define HASH_START UINT64_C(14695981039346656037)
+#define HASH_PRIME UINT64_C(1099511628211)
 
 /* The hash with these bytes behind those before. Who wants to can make two texts collide. */
 static inline uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t length)
@@ -16,7 +17,7 @@ static inline uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t lengt
 	const unsigned char *byte = bytes;
 
 	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ byte[i]) * UINT64_C(1099511628211);
+		hash = (hash ^ byte[i]) * HASH_PRIME;
 	return hash;
 }
 

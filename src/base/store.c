@@ -98,8 +98,11 @@ bool store_hold(struct store *store, struct slice stamp, const char *now)
 
 static struct store_set *set_of(const struct store *store, const struct store_key *key)
 {
-	uint64_t hash = hash_bytes(HASH_START, key, sizeof(*key));
+	uint64_t hash = 0;
 
+	for (int i = 0; i < 3; i++)
+		hash = (hash ^ key->words[i]) *
+		       HASH_PRIME; /* by words: a fifth of the steps by bytes */
 	return &store->sets[(hash ^ hash >> 32) % store->set_count];
 }
 

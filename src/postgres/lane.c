@@ -423,7 +423,7 @@ void lane_ask(struct lane *lane, struct question *question)
 {
 	bool shed = is_given_up(lane) || lane->queued >= lane->most;
 
-	assert(question->state == QUESTION_IDLE);
+	assert(question->state == QUESTION_IDLE && question->wants);
 	if (shed)
 		metric_add(is_given_up(lane) ? METRIC_SHED_DATABASE : METRIC_SHED_LOOKUPS, 1);
 	question->asked_again = 0;

@@ -10,7 +10,7 @@ import rawhttp
 import sample
 import servers
 
-BALANCER, ONE, TWO, PRIMARY, STANDBY = ("10.77.0.%d" % number for number in (1, 11, 12, 21, 22))
+BALANCER, SECOND, ONE, TWO, PRIMARY, STANDBY = ("10.77.0.%d" % number for number in (1, 2, 11, 12, 21, 22))
 SCRIPT = """set -e
 ip link set lo up; ip link add name switch type bridge; ip link set switch up; ip address add {balancer}/24 dev switch
 host() {{
@@ -34,13 +34,13 @@ def documented(start):
 
 
 class Network:
-    """A bridge, on which the balancer is, and a host for each address; no privilege is needed but namespaces of users."""
+    """A bridge, on which the first balancer is, and a host for each address; no privilege is needed but namespaces of users."""
 
     def __init__(self):
         self.shell = subprocess.Popen(["unshare", "--user", "--map-current-user", "--keep-caps", "--net", "sh"], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **servers.unprivileged())
         self.pids = {BALANCER: self.shell.pid}
-        hosts = "\n".join("host veth%d %s" % (number, address) for number, address in enumerate((ONE, TWO, PRIMARY, STANDBY)))
+        hosts = "\n".join("host veth%d %s" % (number, address) for number, address in enumerate((ONE, TWO, PRIMARY, STANDBY, SECOND)))
         self.tell(SCRIPT.format(balancer=BALANCER, hosts=hosts))
         for line in iter(self.shell.stdout.readline, "ready\n"):
             if not line:
@@ -119,8 +119,8 @@ class Pool(servers.Workers):
 class Nginx(servers.Nginx):
     """The site that is shipped for the API alone, with cluster.conf in place of upstream.conf."""
 
-    def __init__(self, directory, network):
-        self.prefix = network.at(BALANCER)
+    def __init__(self, directory, network, address=BALANCER):
+        self.prefix = network.at(address)
         super().__init__(directory, "/none", site="cluster")
 
     @staticmethod
@@ -134,12 +134,12 @@ class HAProxy(servers.Process):
 
     expected_code = -signal.SIGTERM
 
-    def __init__(self, directory, network):
+    def __init__(self, directory, network, address=BALANCER):
         self.socket = str(directory / "haproxy.sock")
         text = (servers.ROOT / "contrib" / "haproxy" / "cluster.cfg").read_text().replace("10.0.0.", "10.77.0.")
         (directory / "haproxy.cfg").write_text("defaults\n mode http\n timeout client 60s\nfrontend clients\n bind unix@%s mode 0666\n"
                                                " default_backend event_matcher\n%s" % (self.socket, text))
-        super().__init__([*network.at(BALANCER), "haproxy", "-db", "-f", directory / "haproxy.cfg"], directory, "haproxy")
+        super().__init__([*network.at(address), "haproxy", "-db", "-f", directory / "haproxy.cfg"], directory, "haproxy")
         self.wait_ready(lambda: os.path.exists(self.socket) and servers.connects(self.socket), "HAProxy")
 
 

@@ -78,7 +78,7 @@ def pytest_terminal_summary(terminalreporter):
 LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_comes_or_goes_is_noticed_and_planned_with",
            "test_backends_that_are_terminated_cost_no_request", "test_make_distcheck_builds_from_the_tarball_alone",
            "test_a_peer_that_makes_progress_outlives_receive_timeout", "test_a_promotion_is_seen",
-           "test_hosts_that_are_upgraded_one_by_one_cost_no_request",
+           "test_of_ten_thousand_answers_each_after_an_update_none_is_stale", "test_hosts_that_are_upgraded_one_by_one_cost_no_request",
            "test_each_expression_of_the_dashboard_finds_a_value_in_a_real_prometheus"]
 
 

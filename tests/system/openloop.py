@@ -62,15 +62,19 @@ class OpenLoop:
         """The connection if it may be used again."""
         status, right = 0, False
         try:
-            connection = connection or self.connect()
-            connection.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
-                               % (fastcgi.URI.format(policy).encode(), sample.ADMIN.encode()))
-            status, body = self.reply(connection)
+            connection, status, body = self.exchange(policy, connection)
             right = body == self.expected[policy]
         except (OSError, EOFError, ValueError):
             connection = None
         self.outcomes.append(Outcome(due, time.monotonic() - due, status, status == 200 and right))
         return connection
+
+    def exchange(self, policy, connection):
+        """The connection that it took in the end, the status, the body."""
+        connection = connection or self.connect()
+        connection.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n"
+                           % (fastcgi.URI.format(policy).encode(), sample.ADMIN.encode()))
+        return connection, *self.reply(connection)
 
     @staticmethod
     def reply(connection):

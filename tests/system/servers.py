@@ -100,6 +100,10 @@ def is_there(pid):
         return False
 
 
+def children(pid):
+    return [int(child) for child in pathlib.Path("/proc/{0}/task/{0}/children".format(pid)).read_text().split()]
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -277,8 +281,7 @@ class Workers(Process):
         return all(len(set(re.findall(r'(?: info |"info","pid":)(\d+)(?: \w+ |,"event":"\w+","message":")%s\b' % text, log))) >= self.count for text in said)
 
     def worker_pids(self):
-        path = "/proc/{0}/task/{0}/children".format(self.supervisor())
-        return [int(pid) for pid in pathlib.Path(path).read_text().split()]
+        return children(self.supervisor())
 
     @contextlib.contextmanager
     def standing_still(self):

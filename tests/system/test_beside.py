@@ -19,6 +19,7 @@ import standin
 from conftest import factory
 from sample import ADMIN, KEY, POLICIES, URI
 
+REFUSED = b'{"detail":"Service temporarily unavailable."}'
 SITES = {"documented": "", "hosts": "", "path": "/sso", "full": ""}  # and the path below which authentik is
 PLACE = servers.ROOT / "tests" / "system" / "sites"
 CLIENT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -261,6 +262,52 @@ def test_what_authentik_refuses_after_us_is_the_sites_to_word(start_site, authen
     assert [(reply.status, reply.content) for reply in replies] == [(404, b"missing\n")] * 2
 
 
+# What sites say in their http block, for programs, limits and pages of their own.
+HABITS = """limit_req_status 429; limit_conn_status 429; limit_req_dry_run on; limit_conn_dry_run on; error_page 403 404 429 500 502 503 504 /own.html;
+proxy_intercept_errors on; fastcgi_intercept_errors on; recursive_error_pages off; fastcgi_next_upstream off; fastcgi_connect_timeout 5s;
+fastcgi_bind 127.0.0.1; fastcgi_store on; fastcgi_force_ranges on; fastcgi_buffering off; fastcgi_index index.php; fastcgi_pass_request_body off;
+fastcgi_ignore_headers X-Accel-Redirect Cache-Control Vary; open_file_cache max=100; open_file_cache_errors on; disable_symlinks on;
+limit_rate 100k; keepalive_timeout 0; add_header X-Own yes; gzip on; gzip_types *; gzip_min_length 1; charset utf-8; expires 1h;
+client_header_buffer_size 512; large_client_header_buffers 2 1k; root /srv; index index.html; auth_basic off;
+"""
+
+
+def test_what_a_site_says_for_all_its_places_does_not_change_our_answers(start_site, workers, authentik, certificate):
+    site = start_site("documented", authentik, certificate, workers.socket, zone=HABITS)
+    for uri, key, status, content in ((URI, KEY, 200, POLICIES[0]), (URI.replace("1111/", "1112/"), KEY, 404, "No EventMatcherPolicy"),
+                                      (URI, [("Authorization", "Bearer nope")], 403, "Token invalid")):
+        response = site.ask("GET", uri, key)
+        assert response.status == status and ours(response) and content in response.content.decode()
+
+
+@pytest.mark.parametrize("count, most", [(120, 35), (60, 40)], ids=["as many at once as it does", "as many under way as it may have"])
+def test_what_a_site_says_for_all_its_places_does_not_change_how_our_failures_go_on(count, most, start_site, authentik, certificate):
+    site = start_site("documented", authentik, certificate, "/nowhere/workers.sock", zone=HABITS)
+    authentik.pause = 0.08
+    if most == 40:
+        authentik.go.clear()
+    crowd = Crowd(site, count)
+    servers.wait_until(lambda: len(crowd.refused()) >= 20, "twenty to be refused")
+    authentik.go.set()
+    replies = crowd.all()
+    assert {reply.status for reply in replies} == {200, 503} and authentik.most <= most
+    assert {(reply.getheader("Retry-After"), reply.content) for reply in crowd.refused()} == {("5", REFUSED)}
+
+
+def test_a_path_below_which_authentik_is_may_end_with_a_slash(start_site, workers, authentik, certificate):
+    """As AUTHENTIK_WEB__PATH does. The site's own line stands before this one."""
+    for base in ("/sso/", "/sso"):
+        assert ours(start_site("path", authentik, certificate, workers.socket, "set $event_matcher_base %s;\n" % base).ask("GET", "/sso" + URI, KEY))
+
+
+def test_a_server_may_have_a_pool_of_its_own(start_site, workers, authentik, certificate):
+    """As the tenants' hosts have; by an upstream's name, and by an address."""
+    upstream = "upstream event_matcher_two { server unix:%s; }\n" % workers.socket
+    for pool, answers in (("event_matcher_two", ours), ("127.0.0.1:1", authentiks)):
+        site = start_site("documented", authentik, certificate, "/nowhere/workers.sock", "set $event_matcher_pool %s;\n" % pool, upstream)
+        assert answers(site.ask("GET", URI, KEY))
+
+
 def test_no_answer_of_ours_is_kept_for_another_caller(start_site, workers, authentik, certificate):
     site = start_site("full", authentik, certificate, workers.socket)
     assert [site.ask("GET", URI, key).status for key in (KEY, [("Authorization", "Bearer nope")], KEY)] == [200, 403, 200]
@@ -304,7 +351,7 @@ def test_a_thousand_at_once_without_the_workers_do_not_take_authentik_down(stopp
     refused = crowd.refused()
     assert len(replies) == 1000 and {reply.status for reply in replies} == {200, 503} and len(replies) - len(refused) >= 60
     for reply in refused:
-        assert json.loads(reply.content) == {"detail": "Service temporarily unavailable."} and reply.getheader("Retry-After") == "5"
+        assert reply.content == REFUSED and reply.getheader("Retry-After") == "5"
         assert reply.getheader("Content-Type") == "application/json" and reply.getheader("Cache-Control") == "no-store"
 
 
@@ -362,5 +409,6 @@ def test_the_files_beside_authentik_say_the_same_as_those_for_it_alone():
     assert block("upstream event_matcher", text["event-matcher.http.conf"]) == block("upstream event_matcher", text["upstream.conf"])
     beside = text["event-matcher.server.conf"]
     directives = re.findall(r"^fastcgi\w+ .*;$", text["event-matcher.conf"], re.M)
-    assert len(directives) > 8 and [line for line in directives if "    %s\n" % line not in beside] == ["fastcgi_param REQUEST_URI $request_uri;"]
+    assert len(directives) > 8 and [line for line in directives if "    %s\n" % line not in beside] == [
+        "fastcgi_pass event_matcher;", "fastcgi_param REQUEST_URI $request_uri;"]
     assert "include" not in text["event-matcher.http.conf"] + beside and "location / " not in beside

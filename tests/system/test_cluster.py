@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A cluster under load: a balancer, two hosts of ours, a primary and its standby, each with an address of its own."""
 import json
+import os
 import shlex
 import shutil
 import signal
@@ -13,7 +14,7 @@ import cluster
 import rawhttp
 import sample
 import servers
-from cluster import ONE, PRIMARY, STANDBY, TWO
+from cluster import BALANCER, ONE, PRIMARY, SECOND, STANDBY, TWO
 from conftest import factory
 from openloop import OpenLoop
 
@@ -54,6 +55,11 @@ def hosts(start_pool):
 @pytest.fixture(params=[cluster.Nginx, cluster.HAProxy], ids=["nginx", "haproxy"])
 def balancer(request, network, hosts):
     yield from map(lambda start: start(network), factory(request.param))
+
+
+@pytest.fixture
+def start_balancer():
+    yield from factory(lambda directory, kind, *arguments: kind(directory, *arguments))
 
 
 class Load(OpenLoop):
@@ -102,6 +108,42 @@ def test_a_host_that_stands_still_costs_no_request(balancer, hosts, figure):
     finally:
         hosts[ONE].signal_all(signal.SIGCONT)
     load.none_failed("a host stands still", figure)
+
+
+class Knowing(OpenLoop):
+    """Asks again, and of the other balancer, where a connection breaks: as clients do whose name has two addresses."""
+
+    def __init__(self, first, second):
+        self.other = second
+        super().__init__(first, cluster.bodies(first))
+        self.wait_for(100)
+
+    def connect(self):
+        try:
+            return super().connect()
+        except OSError:
+            self.address = self.other
+            return super().connect()
+
+    def exchange(self, policy, connection, tries=2):
+        """One that is being killed may still take a connection, and break it."""
+        try:
+            return super().exchange(policy, connection)
+        except (OSError, EOFError):
+            return self.exchange(policy, None, tries - 1) if tries else (None, 0, b"")
+
+
+@pytest.mark.parametrize("kinds", [(cluster.Nginx, cluster.HAProxy), (cluster.HAProxy, cluster.Nginx)], ids=["nginx", "haproxy"])
+def test_a_balancer_that_is_killed_costs_no_request_of_who_knows_the_other(kinds, network, hosts, start_balancer, figure):
+    first, second = (start_balancer(kind, network, address) for kind, address in zip(kinds, (BALANCER, SECOND)))
+    load = Knowing(first.socket, second.socket)
+    first.expected_code = -signal.SIGKILL
+    for pid in [first.pid, *servers.children(first.pid)]:
+        os.kill(pid, signal.SIGKILL)
+    load.wait_for(400)
+    outcomes = load.stop()
+    figure("failed of %d, a balancer killed" % len(outcomes), len(load.failed()), 0)
+    assert load.address == second.socket and " connection_foreign " not in hosts[ONE].log() + hosts[TWO].log()
 
 
 def test_a_change_is_seen_by_the_very_next_request_as_the_primary_is_asked(balancer, databases):

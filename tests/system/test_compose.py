@@ -4,6 +4,7 @@ import collections
 import http.client
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import threading
@@ -16,6 +17,7 @@ import sample
 import servers
 
 LIMIT_MB = 40  # the image, over its base
+PASSWORD = 'a+$b%s /="@:#?\\c'
 
 Answer = collections.namedtuple("Answer", "status seconds")
 Reply = collections.namedtuple("Reply", "status authentik body")
@@ -115,6 +117,13 @@ def development(images):
         end(project, down)
 
 
+def test_the_development_stacks_nginx_asks_as_nginx_does_anywhere():
+    """But that it finds containers by their name, and keeps no connection to what may be gone."""
+    asked = [set(re.findall(r"^\w.*;$", (servers.ROOT / path).read_text(), re.M)) for path in ("nginx/event-matcher.conf", "compose/event-matcher.conf")]
+    assert asked[0] - asked[1] == {"fastcgi_pass event_matcher;", "fastcgi_keep_conn on;", "fastcgi_next_upstream_tries 2;"}
+    assert {line.split()[0] for line in asked[1] - asked[0]} == {"resolver", "resolver_timeout", "set", "fastcgi_pass", "fastcgi_next_upstream_tries"}
+
+
 def test_the_image_is_small_and_without_kerberos_and_ldap(images, figure):
     size = [int(engine.docker("image", "inspect", "-f", "{{.Size}}", image)) for image in (images.program, images.debian)]
     figure("the image over its base, MB", (size[0] - size[1]) / 1e6, LIMIT_MB)
@@ -208,13 +217,14 @@ def test_a_restart_of_nginx_costs_only_what_comes_meanwhile(development):
 
 
 class Beside(engine.Project):
-    """authentik's own file and .env in a directory, this checkout beside it, and the document's commands."""
+    """authentik's own file and .env in a directory, this checkout beside it, and the document's commands. No line end is at
+    .env's end, as an editor may leave it."""
 
     def __init__(self, path, images):
         (path / "event-matcher-fcgi").symlink_to(servers.ROOT)
         (path / "authentik").mkdir()
         shutil.copy(engine.IMAGES / "authentik.yaml", path / "authentik" / "docker-compose.yml")
-        (path / "authentik" / ".env").write_text("PG_PASS=a+secret/=\nAUTHENTIK_SECRET_KEY=another\n")
+        (path / "authentik" / ".env").write_text("PG_PASS='%s'\nPG_USER='us-er'\nPG_DB='d%%b'\nAUTHENTIK_SECRET_KEY=another" % PASSWORD)
         super().__init__(path / "authentik", images)
 
     def ask(self, path=sample.URI, method="GET"):
@@ -227,7 +237,7 @@ class Beside(engine.Project):
         """As authentik does at its first start."""
         for name in ("schema", "sample"):
             with open(servers.ROOT / "sql" / (name + ".sql")) as file:
-                engine.docker("exec", "-i", self.containers("postgresql")[0], "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "authentik", "authentik", stdin=file)
+                engine.docker("exec", "-i", self.containers("postgresql")[0], "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", "us-er", "d%b", stdin=file)
 
 
 @pytest.fixture(scope="module")
@@ -256,6 +266,14 @@ def test_beside_authentik_whatever_is_not_ours_is_authentiks(beside):
     assert beside.ask().status == 200 and json.loads(beside.ask().body)["pk"] == sample.POLICY
     theirs = [beside.ask(sample.URI + "?page=1"), beside.ask(sample.URI, "PUT"), beside.ask("/"), beside.ask(sample.URI[:-3])]
     assert [(answer.status, answer.authentik) for answer in theirs] == [(200, "1")] * 4
+
+
+def test_beside_authentik_a_second_up_changes_nothing(beside):
+    before = [beside.containers(service) for service in ("event-matcher", "event-matcher-nginx", "server")]
+    beside.run("docker-compose up -d --scale event-matcher=2")
+    assert [beside.containers(service) for service in ("event-matcher", "event-matcher-nginx", "server")] == before
+    servers.wait_until(lambda: not beside.containers("event-matcher-init"), "the role to be made again")
+    assert beside.ask().status == 200 and beside.ask().authentik is None
 
 
 def test_beside_authentik_the_workers_know_none_of_its_secrets(beside):

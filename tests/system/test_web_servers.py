@@ -98,6 +98,13 @@ def test_while_the_workers_are_gone_authentik_answers(name, start_server, start_
     servers.wait_until(lambda: who(ask(server, "GET", URI, KEY)) == "ours", "the workers' answers again")
 
 
+def test_where_no_host_of_a_cluster_answers_haproxy_asks_authentik(authentik):
+    for start in factory(webservers.HAProxyCluster):
+        server = start(authentik, "no pool here")
+        answers = [ask(server, "GET", URI, KEY) for _ in range(20)]
+        assert [(answer.status, who(answer)) for answer in answers] == [(200, "authentik's")] * 20
+
+
 def test_lighttpd_says_503_while_the_workers_are_gone(start_server, authentik):
     assert ask(start_server("lighttpd", authentik, "/nowhere/workers.sock"), "GET", URI, KEY).status == 503
 

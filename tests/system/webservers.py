@@ -18,7 +18,7 @@ class WebServer(servers.Process):
         self.socket, self.authentik = self.address(directory), authentik
         self.ours = directory / os.path.basename(self.SHIPPED)
         text = (servers.ROOT / "contrib" / self.SHIPPED).read_text()
-        text = re.sub(".*%s.*\n" % without, "", text)
+        text = self.prepare(re.sub(".*%s.*\n" % without, "", text))
         self.ours.write_text(text.replace(SOCKET, workers).replace("127.0.0.1:9443", authentik.https))
         conf = directory / self.NAME
         conf.write_text(self.SITE.format(socket=self.socket, directory=directory, ours=self.ours, https=authentik.https, http=authentik.http,
@@ -31,6 +31,10 @@ class WebServer(servers.Process):
 
     def address(self, directory):
         return str(directory / "site.sock")
+
+    def prepare(self, text):
+        """The file as its reader makes it his own, beyond where the workers and authentik are."""
+        return text
 
     def lines(self, text):
         """What the file says is to go elsewhere."""
@@ -57,6 +61,18 @@ backend authentik
 
     def lines(self, text):
         return re.search(r"^#( +use_backend .*)$", text, re.M).group(1)
+
+
+class HAProxyCluster(HAProxy):
+    """With the file for several hosts, of which there are two here that nobody is at, and authentik behind them."""
+
+    SHIPPED = "haproxy/cluster.cfg"
+
+    def prepare(self, text):
+        return text.replace("#server authentik", "server authentik").replace("10.0.0.11:9000", "127.0.0.1:1").replace("10.0.0.12:9000", "127.0.0.2:1")
+
+    def lines(self, text):
+        return super().lines((servers.ROOT / "contrib" / HAProxy.SHIPPED).read_text())
 
 
 class Apache(WebServer):
