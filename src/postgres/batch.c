@@ -153,7 +153,7 @@ enum batch_progress batch_take(struct batch *batch, PGresult *result)
 {
 	bool due = batch->ahead || batch->done < batch->sent_count;
 	ExecStatusType status = PQresultStatus(result);
-	bool good = status == PGRES_TUPLES_OK;
+	bool good = status == PGRES_TUPLES_OK || (batch->ahead && status == PGRES_COMMAND_OK);
 
 	if (!result)
 		return end_statement(batch);

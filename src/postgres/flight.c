@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <stdio.h>
 
+const char flight_isolation[] = "set transaction_isolation = 'read committed'";
+
 /*
  * Waits until a result can be read without blocking. False at the deadline or where the
  * connection is lost.

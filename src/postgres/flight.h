@@ -25,6 +25,12 @@ struct flight {
 };
 
 /*
+ * What a transaction of ours begins with, whose result has no rows. A role or a database may say serializable, which a standby
+ * refuses with the first snapshot (predicate.c, GetSerializableTransactionSnapshot): a SET takes none, a set_config() does.
+ */
+extern const char flight_isolation[];
+
+/*
  * Each puts one statement into the pipeline; false: there is no memory, or the connection is not
  * usable (flight_refuse says why). A text that is a PREPARE is prepared under its name by
  * flight_prepare, any other is run; flight_run runs both, without a name. flight_execute runs a

@@ -149,13 +149,13 @@ static bool look_around(struct setup *setup)
 	struct flight *flight = &setup->flight;
 
 	start_flight(setup, true);
-	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->requirements) ||
-	    !flight_run(flight, kind->facts) || !flight_run(flight, "select pg_backend_pid()") ||
-	    !flight_leave(flight))
+	if (!flight_run(flight, flight_isolation) || !flight_run(flight, kind->set_up) ||
+	    !flight_run(flight, kind->requirements) || !flight_run(flight, kind->facts) ||
+	    !flight_run(flight, "select pg_backend_pid()") || !flight_leave(flight))
 		return flight_refuse(flight, setting_up);
-	return take(setup, setting_up, NULL) && take(setup, checking, read_missing) &&
-	       take(setup, asking, read_facts) && take(setup, setting_up, read_backend) &&
-	       flight_land(flight, setting_up);
+	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
+	       take(setup, checking, read_missing) && take(setup, asking, read_facts) &&
+	       take(setup, setting_up, read_backend) && flight_land(flight, setting_up);
 }
 
 static bool send_statements(struct setup *setup, const char *const *texts)
@@ -186,13 +186,13 @@ static bool prepare(struct setup *setup)
 	struct flight *flight = &setup->flight;
 
 	start_flight(setup, setup->pooled);
-	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->settings(facts)) ||
-	    !flight_prepare(flight, kind->facts) || !send_statements(setup, texts) ||
-	    !flight_leave(flight))
+	if (!flight_run(flight, flight_isolation) || !flight_run(flight, kind->set_up) ||
+	    !flight_run(flight, kind->settings(facts)) || !flight_prepare(flight, kind->facts) ||
+	    !send_statements(setup, texts) || !flight_leave(flight))
 		return flight_refuse(flight, preparing);
 	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
-	       take(setup, preparing, NULL) && take_statements(setup, texts) &&
-	       flight_land(flight, preparing);
+	       take(setup, setting_up, NULL) && take(setup, preparing, NULL) &&
+	       take_statements(setup, texts) && flight_land(flight, preparing);
 }
 
 static const char lent[] =
@@ -230,8 +230,9 @@ static bool keep_texts(struct setup *setup)
 	bool good;
 
 	setup->session->unnamed = unnamed;
-	good = unnamed && keep(setup, unnamed, kind->set_up) &&
-	       keep(setup, unnamed, kind->settings(facts)) && keep(setup, unnamed, kind->facts);
+	good = unnamed && keep(setup, unnamed, flight_isolation) &&
+	       keep(setup, unnamed, kind->set_up) && keep(setup, unnamed, kind->settings(facts)) &&
+	       keep(setup, unnamed, kind->facts);
 	for (; good && *texts; texts++)
 		good = !*prepared_read(*texts).name || keep(setup, unnamed, *texts);
 	if (!good)
@@ -255,16 +256,18 @@ static bool resume(struct setup *setup)
 	struct flight *flight = &setup->flight;
 
 	start_flight(setup, false);
-	if (!flight_run(flight, kind->set_up) || !flight_run(flight, kind->alone) ||
-	    !flight_run(flight, kind->requirements) || !flight_prepare(flight, kind->facts) ||
-	    !flight_execute(flight, kind->set[0]->name) || !flight_run(flight, settings) ||
-	    !send_statements(setup, texts) || !flight_leave(flight))
+	if (!flight_run(flight, flight_isolation) || !flight_run(flight, kind->set_up) ||
+	    !flight_run(flight, kind->alone) || !flight_run(flight, kind->requirements) ||
+	    !flight_prepare(flight, kind->facts) || !flight_execute(flight, kind->set[0]->name) ||
+	    !flight_run(flight, settings) || !send_statements(setup, texts) ||
+	    !flight_leave(flight))
 		return flight_refuse(flight, setting_up);
 	return take(setup, setting_up, NULL) && take(setup, setting_up, NULL) &&
-	       take(setup, checking, read_missing) && take(setup, preparing, NULL) &&
-	       take(setup, asking, read_facts) && kind->statements(facts) == texts &&
-	       kind->settings(facts) == settings && take(setup, setting_up, NULL) &&
-	       take_statements(setup, texts) && flight_land(flight, preparing);
+	       take(setup, setting_up, NULL) && take(setup, checking, read_missing) &&
+	       take(setup, preparing, NULL) && take(setup, asking, read_facts) &&
+	       kind->statements(facts) == texts && kind->settings(facts) == settings &&
+	       take(setup, setting_up, NULL) && take_statements(setup, texts) &&
+	       flight_land(flight, preparing);
 }
 
 static bool open_as(struct setup *setup, bool resumable)

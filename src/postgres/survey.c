@@ -64,16 +64,19 @@ static void drain(struct flight *flight)
 
 static PGresult *ask(struct flight *flight, const char *set_up, const char *sql)
 {
-	PGresult *first, *rows = NULL;
+	PGresult *first, *second, *rows = NULL;
 
-	if (!flight_run(flight, set_up) || !flight_run(flight, sql) || !flight_leave(flight)) {
+	if (!flight_run(flight, flight_isolation) || !flight_run(flight, set_up) ||
+	    !flight_run(flight, sql) || !flight_leave(flight)) {
 		flight_refuse(flight, asking);
 		return NULL;
 	}
 	first = flight_take(flight, asking);
-	if (first)
+	second = first ? flight_take(flight, asking) : NULL;
+	if (second)
 		rows = flight_take(flight, asking);
 	PQclear(first);
+	PQclear(second);
 	if (!rows)
 		drain(flight);
 	else if (!flight_land(flight, asking)) {

@@ -9,7 +9,7 @@
 #include <libpq-fe.h>
 #include <stdbool.h>
 
-enum { UNNAMED_SETTINGS = 2, UNNAMED_STATEMENTS = 7 };
+enum { UNNAMED_SETTINGS = 3, UNNAMED_STATEMENTS = 7 };
 
 /* All texts are filled in, and its own. */
 struct unnamed {

@@ -536,6 +536,19 @@ def test_a_conflict_with_recovery_is_no_error(start_workers, pair, figure):
     figure("503 among them", len(failed(answers)), len(answers) // 50)
 
 
+@pytest.mark.parametrize("through", ["directly", "transaction"])
+def test_a_standby_serves_a_role_whose_transactions_are_serializable(start_workers, start_pgbouncer, program, pair, through):
+    """A standby refuses such a transaction by its first snapshot."""
+    primary, standby = pair()
+    primary.run("alter role event_matcher set default_transaction_isolation = 'serializable'")
+    with psycopg.connect(primary.dsn(), autocommit=True) as owner:
+        end = owner.execute("select pg_current_wal_lsn()").fetchone()[0]
+    servers.wait_until(lambda: standby.run("select pg_last_wal_replay_lsn() >= '%s'" % end)[0][0], "the standby to follow")
+    dsn = standby.dsn(user="event_matcher") if through == "directly" else start_pgbouncer(standby, through).dsn("postgres")
+    assert subprocess.run([program, "--check", "--database=" + dsn], capture_output=True).returncode == 0
+    assert serves(start_workers(dsn, **DEFAULTS))
+
+
 # What is held, and what is kept back
 
 def sessions_of(database):
