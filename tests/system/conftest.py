@@ -78,7 +78,11 @@ def pytest_terminal_summary(terminalreporter):
 LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_comes_or_goes_is_noticed_and_planned_with",
            "test_backends_that_are_terminated_cost_no_request", "test_make_distcheck_builds_from_the_tarball_alone",
            "test_a_peer_that_makes_progress_outlives_receive_timeout", "test_a_promotion_is_seen",
-           "test_of_ten_thousand_answers_each_after_an_update_none_is_stale", "test_hosts_that_are_upgraded_one_by_one_cost_no_request",
+           "test_what_reaches_other_sessions_after_its_commit_is_seen_after_the_next_reading_of_the_facts",
+           "test_a_standby_is_never_answered_from_what_was_known_and_a_promoted_one_is_again",
+           "test_what_does_not_follow_from_a_snapshot_is_never_known_from_its_first_answer_on",
+           "test_of_ten_thousand_answers_each_after_an_update_none_is_stale", "test_what_is_known_is_found_anew_after_each_reading_of_the_facts",
+           "test_hosts_that_are_upgraded_one_by_one_cost_no_request",
            "test_each_expression_of_the_dashboard_finds_a_value_in_a_real_prometheus"]
 
 
@@ -248,6 +252,33 @@ def guarded():
     yield server
     server.stop()
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="module")
+def quiet_postgres():
+    """One that nobody else writes to, so that what is known stays known until a test says otherwise."""
+    directory = servers.make_directory()
+    server = servers.Postgres(directory, "-c", "autovacuum=off", "-c", "max_prepared_transactions=10")
+    yield server
+    server.stop()
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def still(quiet_postgres, start_workers):
+    """still(**settings): a database of one test's own on that server, and a pool of workers that serves it."""
+    made = []
+
+    def make(**settings):
+        name = "still_%d" % len(quiet_postgres.run("select from pg_database"))
+        quiet_postgres.run("create database " + name)
+        made.append(servers.Database(quiet_postgres, name))
+        servers.load_sample(quiet_postgres, name)
+        return made[-1], start_workers(made[-1], **settings)
+
+    yield make
+    for database in made:
+        quiet_postgres.run("drop database %s with (force)" % database.name)
 
 
 @pytest.fixture

@@ -11,6 +11,16 @@ import servers
 from sample import ADMIN, POLICY
 
 COUNT = "event_matcher_known_answers_total"
+NAME = "update authentik_policies_policy set name = '%%s' where policy_uuid = '%s'" % POLICY  # what a commit changes
+
+
+def named(answer):
+    """What decides of an answer after NAME."""
+    return answer[0], answer[1].get("name")
+
+
+def text(server, database="postgres"):
+    return server.run("select pg_current_snapshot()::text", database)[0][0]
 
 
 class Asker:

@@ -204,6 +204,19 @@ class Postgres(Process):
                        stdin=open(path), check=True, capture_output=True, text=True)
 
 
+def load_sample(server, database="postgres", *options):
+    """authentik's tables, the sample data and our role."""
+    for name in ("schema.sql", "sample.sql", "role.sql"):
+        server.load(ROOT / "sql" / name, database, *options)
+
+
+def add_standby(primary, directory, *settings):
+    """A second server that follows the first one."""
+    subprocess.run([BIN / "pg_basebackup", "-D", directory / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync",
+                    "-h", primary.directory, "-U", "postgres"], check=True, capture_output=True, cwd=directory, **unprivileged())
+    return Postgres(directory, *settings)
+
+
 class Guarded(Postgres):
     """A server that takes only TLS with a password over TCP: everything that libpq may have to read is needed."""
 

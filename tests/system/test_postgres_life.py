@@ -61,8 +61,7 @@ def make_postgres():
 
     def make(*settings):
         made.append(servers.Postgres(servers.make_directory(), *settings))
-        for name in ("schema.sql", "sample.sql", "role.sql"):
-            made[-1].load(servers.ROOT / "sql" / name, "postgres")
+        servers.load_sample(made[-1])
         return made[-1]
 
     yield make
@@ -477,13 +476,6 @@ def test_each_address_of_a_name_is_tried(program, own, tmp_path):
             assert result.returncode == 0, result.stderr
 
 
-def add_standby(primary, directory, *settings):
-    """A second server that follows the first one."""
-    subprocess.run([servers.BIN / "pg_basebackup", "-D", directory / "data", "-R", "-X", "stream", "-c", "fast", "--no-sync",
-                    "-h", primary.directory, "-U", "postgres"], check=True, capture_output=True, cwd=directory, **servers.unprivileged())
-    return servers.Postgres(directory, *settings)
-
-
 @pytest.fixture
 def pair(make_postgres):
     """pair(*settings): a primary, and a standby with these settings that follows it."""
@@ -492,7 +484,7 @@ def pair(make_postgres):
     def make(*settings):
         primary = make_postgres()
         sample.intercept(servers.Database(primary, "postgres"), "perform pg_sleep(0.05)")
-        made.append(add_standby(primary, servers.make_directory(), *settings))
+        made.append(servers.add_standby(primary, servers.make_directory(), *settings))
         return primary, made[-1]
 
     yield make
