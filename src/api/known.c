@@ -100,12 +100,25 @@ static enum known_state find_state(const struct known *known)
 	return lane_now(known->lane) < known->rests_until ? KNOWN_COMMITS : KNOWN_USED;
 }
 
+/* What was found in another session, or before the facts were read again, need not be looked at any more. */
+static void follow(struct known *known)
+{
+	uint64_t epoch = lane_epoch(known->lane);
+
+	if (epoch == known->epoch)
+		return;
+	known->epoch = epoch;
+	known->fit = false;
+	store_empty(&known->store);
+}
+
 unsigned known_wants(struct known *known)
 {
 	enum known_state state;
 
 	if (!lane_backend(known->lane))
 		return 0; /* nothing is known yet of the server that will answer */
+	follow(known);
 	state = find_state(known);
 	set_state(known, state, states[state].because);
 	if (state != KNOWN_USED)
@@ -139,12 +152,12 @@ static void judge(struct known *known, bool changed)
  * next reading of the facts: a commit leaves the running transactions before other sessions hear of what it has granted,
  * revoked or renamed, so that a statement in between has the new snapshot with the old right or name.
  */
-static bool hold(struct known *known, uint64_t epoch, const struct snapshot *snapshot)
+static bool hold(struct known *known, const struct snapshot *snapshot)
 {
 	struct buffer *stamp = &known->stamp;
 
 	buffer_clear(stamp);
-	buffer_append(stamp, &epoch, sizeof(epoch));
+	buffer_append(stamp, &known->epoch, sizeof(known->epoch));
 	buffer_append_text(stamp, snapshot->text);
 	if (stamp->failed) {
 		store_empty(&known->store);
@@ -156,19 +169,18 @@ static bool hold(struct known *known, uint64_t epoch, const struct snapshot *sna
 /* May what this batch has found be kept? Each batch is looked at once. */
 static void look(struct known *known, const struct snapshot *snapshot)
 {
-	uint64_t epoch = lane_epoch(known->lane);
-	bool same = false, ours = epoch && snapshot->backend == lane_backend(known->lane);
+	bool same = false, ours = snapshot->backend == lane_backend(known->lane);
 
+	follow(known);
 	known->held = ours && find_state(known) <= KNOWN_COMMITS;
 	if (known->held)
-		same = hold(known, epoch, snapshot);
+		same = hold(known, snapshot);
 	else
 		store_empty(&known->store);
-	if (known->held && !same && epoch == known->epoch)
+	if (known->held && known->fit && !same)
 		judge(known, true);
 	known->unjudged = same;
 	known->fit &= same;
-	known->epoch = epoch;
 }
 
 /* Whether what the tables show follows from the snapshot. */
