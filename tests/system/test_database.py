@@ -271,7 +271,7 @@ def test_an_index_that_comes_or_goes_is_noticed_and_planned_with(start_workers, 
 
 def test_a_batch_that_waits_behind_a_slow_one_is_not_taken_for_a_lost_connection(start_workers, own):
     """The first two batches need a table that is locked, each until its statement_timeout; the third does not."""
-    workers = start_workers(own, statement_timeout="600ms", log_level="debug")
+    workers = start_workers(own, statement_timeout="600ms", log_level="debug", known_answers=0)
     assert serves(workers) and ask(workers, "sample-key-employee")[0] == 403  # whose rights are asked for along from now on
     with psycopg.connect(own.owner_dsn) as lock, contextlib.ExitStack() as kept:
         lock.execute("lock table guardian_roleobjectpermission in access exclusive mode")

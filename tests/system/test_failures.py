@@ -96,7 +96,7 @@ def test_notices_of_the_database_that_all_differ_are_a_few_lines_and_a_number(st
 
 
 def test_an_answer_that_takes_long_is_a_line_with_where_the_time_went(start_workers, own):
-    workers = start_workers(own, slow_request="200ms", request_timeout="60s", statement_timeout="50s", lock_timeout="50s")
+    workers = start_workers(own, slow_request="200ms", request_timeout="60s", statement_timeout="50s", lock_timeout="50s", known_answers=0)
     assert fastcgi.ask(workers.socket, URI, ADMIN).status == 200 and lines(workers, "slow_request") == []
     with Connection(workers.socket) as connection:
         with held(own):
@@ -110,7 +110,7 @@ def test_an_answer_that_takes_long_is_a_line_with_where_the_time_went(start_work
 
 def test_a_slow_answer_that_had_to_wait_for_others_says_so(start_workers, own):
     """What is before it belongs to a client that has left, and is not told."""
-    workers = start_workers(own, slow_request="200ms")
+    workers = start_workers(own, slow_request="200ms", known_answers=0)
     with Connection(workers.socket) as second:
         with held(own):
             with Connection(workers.socket) as first:
@@ -125,7 +125,7 @@ def test_a_slow_answer_that_had_to_wait_for_others_says_so(start_workers, own):
 
 
 def test_slow_requests_are_not_told_where_nobody_wants_to_know(start_workers, own):
-    workers = start_workers(own, slow_request="0ms", request_timeout="60s", statement_timeout="50s", lock_timeout="50s")
+    workers = start_workers(own, slow_request="0ms", request_timeout="60s", statement_timeout="50s", lock_timeout="50s", known_answers=0)
     with Connection(workers.socket) as connection:
         with held(own):
             connection.send(sample.request())
