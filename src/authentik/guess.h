@@ -12,7 +12,8 @@
 enum { GUESS_SETS = 8192, GUESS_WAYS = 4, GUESS_USES = 4096 };
 
 /*
- * A guess decides nothing: it goes along with the question, the database says whether it is still
+ * It stays beside what is known (api/known.h), which each commit of anybody makes void: a guess makes the next question the
+ * cheaper. A guess decides nothing: it goes along with the question, the database says whether it is still
  * true, and where it is not, the same question is asked in full. No answer and no key is kept,
  * only a key's hash.
  */
