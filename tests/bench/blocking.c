@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The benchmark's baseline: libfcgi's threads and blocking libpq. */
-#include "authentik/statements.h"
-#include "postgres/template.h"
-
+/* The benchmark's baseline: libfcgi's threads and blocking libpq, one statement a request. */
 #include <fcgiapp.h>
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,97 +12,88 @@
 
 enum { THREADS = 72 };
 
-static int listener;
-static const char *conninfo;
+/* The statement's columns, and then the policy's: null where there is none. */
+enum { IS_ACTIVE, SEES, NAME, LOGGING, BOUND_TO, ACTION };
 
-static void run(PGconn *connection, const char *text)
+static const char permission_of_policies[] =
+    "select p.id from auth_permission p where p.codename = 'view_eventmatcherpolicy'";
+
+struct thread {
+	int listener;
+	const char *conninfo, *statement;
+};
+
+static PGconn *open_connection(const struct thread *thread, char permission[20])
 {
-	static const struct template_variable variables[] = {{"schema", "public"},
-	    {"members", "authentik_core_user_groups"}, {"statement_timeout", "1500"},
-	    {"lock_timeout", "500"}, {"local", "false"}, {NULL, NULL}};
-	struct buffer sql = {0};
-	PGresult *result;
+	PGconn *connection = PQconnectdb(thread->conninfo);
+	PGresult *found = PQexec(connection, permission_of_policies);
+	PGresult *prepared = PQprepare(connection, "ask", thread->statement, 0, NULL);
 
-	if (!template_fill(&sql, text, variables, connection))
-		exit(1);
-	result = PQexec(connection, (const char *)sql.data);
-	if (PQresultStatus(result) != PGRES_COMMAND_OK &&
-	    PQresultStatus(result) != PGRES_TUPLES_OK) {
+	if (PQntuples(found) != 1 || PQresultStatus(prepared) != PGRES_COMMAND_OK) {
 		fprintf(stderr, "blocking: %s", PQerrorMessage(connection));
 		exit(1);
 	}
-	PQclear(result);
-	buffer_free(&sql);
-}
-
-static PGconn *open_connection(void)
-{
-	PGconn *connection = PQconnectdb(conninfo);
-
-	run(connection, statement_session);
-	run(connection, statement_session_lookup);
-	run(connection, statement_caller);
-	run(connection, statement_policy);
+	snprintf(permission, 20, "%s", PQgetvalue(found, 0, 0));
+	PQclear(found);
+	PQclear(prepared);
 	return connection;
 }
 
-/*
- * caller.sql is told of the group that makes the benchmark's users superusers: our workers learn
- * that, too.
- */
-static PGresult *ask(PGconn *connection, const char *statement, int parameters, const char *value)
+static bool is_true(const PGresult *result, int column)
 {
-	char array[200];
-	const char *values[] = {array, "{dddddddd-0000-4000-8000-000000000000}", "{t}"};
-
-	snprintf(array, sizeof(array), "{%s}", value);
-	return PQexecPrepared(connection, statement, parameters, values, NULL, NULL, 0);
+	return *PQgetvalue(result, 0, column) == 't';
 }
 
-/* Direct superusers only, and no escaping: less than the program does. */
-static void answer(PGconn *connection, FCGX_Request *request)
+static bool is_found(const PGresult *result)
+{
+	return PQntuples(result) == 1 && is_true(result, IS_ACTIVE) && is_true(result, SEES) &&
+	       !PQgetisnull(result, 0, NAME);
+}
+
+/* No escaping, and no value but an action: less than the program does. */
+static void render(FCGX_Request *request, const PGresult *result, const char *uuid)
+{
+	char body[1000];
+	int length = snprintf(body, sizeof(body),
+	    "{\"pk\":\"%s\",\"name\":\"%s\",\"execution_logging\":%s,"
+	    "\"component\":\"ak-policy-event-matcher-form\",\"verbose_name\":\"Event Matcher "
+	    "Policy\",\"verbose_name_plural\":\"Event Matcher Policies\",\"meta_model_name\":"
+	    "\"authentik_policies_event_matcher.eventmatcherpolicy\",\"bound_to\":%s,"
+	    "\"action\":\"%s\",\"client_ip\":null,\"app\":null,\"model\":null,\"query\":null}",
+	    uuid, PQgetvalue(result, 0, NAME), is_true(result, LOGGING) ? "true" : "false",
+	    PQgetvalue(result, 0, BOUND_TO), PQgetvalue(result, 0, ACTION));
+
+	FCGX_FPrintF(request->out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+	    length, body);
+}
+
+static void answer(PGconn *connection, const char *permission, FCGX_Request *request)
 {
 	const char *key = FCGX_GetParam("HTTP_AUTHORIZATION", request->envp);
 	const char *path = FCGX_GetParam("REQUEST_URI", request->envp);
-	char body[1000], uuid[37] = "";
-	PGresult *caller = ask(connection, "caller", 3, key + strlen("Bearer ")), *policy;
-	int length;
+	char uuid[37] = "";
+	const char *values[] = {key + strlen("Bearer "), uuid, permission};
+	PGresult *result;
 
 	memcpy(uuid, path + strlen(path) - 37, 36);
-	policy = ask(connection, "policy", 1, uuid);
-	if (PQntuples(caller) != 1 || PQgetisnull(caller, 0, 4) || PQntuples(policy) != 1)
+	result = PQexecPrepared(connection, "ask", 3, values, NULL, NULL, 0);
+	if (is_found(result))
+		render(request, result, uuid);
+	else
 		FCGX_FPrintF(request->out, "Status: 403 Forbidden\r\n\r\n");
-	else {
-		length = snprintf(body, sizeof(body),
-		    "{\"pk\":\"%s\",\"name\":\"%s\",\"execution_logging\":%s,\"component\":\"ak-"
-		    "policy-"
-		    "event-matcher-form\","
-		    "\"verbose_name\":\"Event Matcher Policy\",\"verbose_name_plural\":\"Event "
-		    "Matcher "
-		    "Policies\","
-		    "\"meta_model_name\":\"authentik_policies_event_matcher.eventmatcherpolicy\","
-		    "\"bound_"
-		    "to\":%s,"
-		    "\"action\":\"%s\",\"client_ip\":null,\"app\":null,\"model\":null}",
-		    uuid, PQgetvalue(policy, 0, 1),
-		    *PQgetvalue(policy, 0, 2) == 't' ? "true" : "false", PQgetvalue(policy, 0, 3),
-		    PQgetvalue(policy, 0, 4));
-		FCGX_FPrintF(request->out,
-		    "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", length, body);
-	}
-	PQclear(caller);
-	PQclear(policy);
+	PQclear(result);
 }
 
-static void *serve(void *unused)
+static void *serve(void *context)
 {
-	PGconn *connection = open_connection();
+	const struct thread *thread = context;
+	char permission[20];
+	PGconn *connection = open_connection(thread, permission);
 	FCGX_Request request;
 
-	(void)unused;
-	FCGX_InitRequest(&request, listener, 0);
+	FCGX_InitRequest(&request, thread->listener, 0);
 	while (FCGX_Accept_r(&request) == 0) {
-		answer(connection, &request);
+		answer(connection, permission, &request);
 		FCGX_Finish_r(&request);
 	}
 	return NULL;
@@ -116,17 +105,18 @@ static void on_term(int number)
 	_exit(0);
 }
 
-/* Usage: blocking SOCKET CONNECTION-STRING */
+/* Usage: blocking SOCKET CONNECTION-STRING STATEMENT */
 int main(int argc, char **argv)
 {
+	struct thread all = {.listener = -1};
 	pthread_t thread;
 
-	if (argc != 3 || FCGX_Init() != 0 || (listener = FCGX_OpenSocket(argv[1], 1024)) < 0)
+	if (argc != 4 || FCGX_Init() != 0 || (all.listener = FCGX_OpenSocket(argv[1], 1024)) < 0)
 		return 1;
+	all.conninfo = argv[2], all.statement = argv[3];
 	signal(SIGTERM, on_term);
-	conninfo = argv[2];
 	for (int i = 1; i < THREADS; i++)
-		pthread_create(&thread, NULL, serve, NULL);
-	serve(NULL);
+		pthread_create(&thread, NULL, serve, &all);
+	serve(&all);
 	return 0;
 }

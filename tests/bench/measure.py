@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""Measures: one slice of wrk or pgbench, the machine's busy time meanwhile, memory; medians with bootstrap intervals."""
+"""Measures: one slice of load, who was busy meanwhile, memory; rounds of slices; medians with bootstrap intervals."""
 import json
 import os
 import random
-import re
 import resource
 import statistics
 import subprocess
@@ -12,6 +11,12 @@ import time
 from stack import HERE, servers
 
 CPUS = os.cpu_count()
+CLIENTS = (1, 8, 64)
+RATES = (5000, 2500, 1000, 500)  # requests a second to be offered: the first that the machine can
+
+
+def say(text):
+    print("bench: " + text, flush=True)
 
 
 def busy():
@@ -29,19 +34,47 @@ def memory(pid):
     raise ValueError("no Pss of %d" % pid)
 
 
-def spent(pids):
-    """Seconds of CPU that these processes have spent."""
-    ticks = 0
-    for pid in pids:
-        fields = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
-    return ticks / os.sysconf("SC_CLK_TCK")
+def times(pid):
+    """Ticks of CPU that a process has spent, and those of its children that have ended."""
+    fields = open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
 
 
-def spent_by_children():
+def spent(root):
+    """Seconds of CPU that a process has spent, with all its children, those that have ended too."""
+    children = [int(child) for child in open("/proc/{0}/task/{0}/children".format(root)).read().split()]
+    own, ended = times(root)
+    return (own + ended + sum(times(child)[0] for child in children)) / os.sysconf("SC_CLK_TCK")
+
+
+def spent_by_clients():
     """The same of all that this program started and has waited for."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+class Meter:
+    """Who spends how much CPU while it is entered; components: name -> the process at the root of each, if any."""
+
+    def __init__(self, components):
+        self.components = components
+
+    def look(self):
+        return {**{name: spent(root) if root else 0 for name, root in self.components.items()}, "client": spent_by_clients()}, busy()
+
+    def __enter__(self):
+        self.before = self.look()
+        return self
+
+    def __exit__(self, *_):
+        (before, idle), (now, after) = self.before, self.look()
+        self.seconds = {name: now[name] - before[name] for name in now}
+        self.seconds["all"] = sum(self.seconds.values())
+        self.seconds["else"] = max(0, after - idle - self.seconds["all"])
+
+    def a_request(self, requests):
+        """Microseconds of each; all is what those named have spent, else what the machine did besides."""
+        return {name: seconds / requests * 1e6 for name, seconds in self.seconds.items()}
 
 
 def start_wrk(port, requests, clients, seconds):
@@ -62,46 +95,44 @@ def end_wrk(wrk, seconds, refused=False):
             "requests": figures["requests"]}
 
 
-def run_wrk(port, requests, clients=64, seconds=1):
-    before = busy()
-    figures = end_wrk(start_wrk(port, requests, clients, seconds), seconds)
-    return {**figures, "cpu": (busy() - before) / figures["requests"] * 1e6}
+def run_wrk(stack, name, requests, clients=64, seconds=1):
+    """One slice of as much load as so many clients bring about."""
+    with Meter(stack.components(name)) as meter:
+        figures = end_wrk(start_wrk(stack.ports[name], requests, clients, seconds), seconds)
+    return {**figures, **meter.a_request(figures["requests"])}
 
 
-def run_shares(port, requests, groups, seconds=2):
-    """One slice of wrk; who spent how many microseconds on a request: wrk, each group of processes, the rest."""
-    before, wrk_before, all_before = {name: spent(pids) for name, pids in groups.items()}, spent_by_children(), busy()
-    number = end_wrk(start_wrk(port, requests, 64, seconds), seconds)["requests"]
-    shares = {name: spent(pids) - before[name] for name, pids in groups.items()}
-    shares["wrk"] = spent_by_children() - wrk_before
-    shares["else"] = max(0, busy() - all_before - sum(shares.values()))
-    return {name: share / number * 1e6 for name, share in shares.items()}
+def run_paced(stack, name, requests, rate, seconds=1):
+    """One slice of so many requests a second from 64 clients; each answer names its policy, where there is one."""
+    constant = ["any"] * (name in ("static", "noop"))
+    command = [stack.program("paced"), stack.ports[name], requests, 64, rate, seconds, *constant]
+    with Meter(stack.components(name)) as meter:
+        result = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=seconds + 60)
+    assert result.returncode == 0, "%s: %s" % (name, result.stderr)
+    figures = json.loads(result.stdout)
+    return {**figures, "rate": figures["requests"] / figures["seconds"], **meter.a_request(figures["requests"])}
 
 
-def run_pgbench(stack, script, clients=8, seconds=1):
-    """The same statements, one question a transaction, by PostgreSQL's own client; session settings as ours."""
-    session = servers.statement("session") + servers.statement("session_lookup")
-    options = "".join(" -c %s=%s" % setting for setting in re.findall(r"\('((?:enable|max_parallel|plan|join|jit)\w*)', '(\w+)'\)", session))
-    assert "plan_cache_mode=force_generic_plan" in options and "enable_seqscan=off" in options
-    before = busy()
-    result = subprocess.run(["pgbench", "-n", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, CPUS)), "-T",
-                             str(seconds), "-f", str(script), "-h", str(stack.directory), "-U", "postgres", "postgres"],
-                            capture_output=True, text=True, env={**os.environ, "PGOPTIONS": options}, timeout=seconds + 60)
-    assert result.returncode == 0 and "number of failed transactions: 0 " in result.stdout, result.stderr
-    number = int(re.search(r"transactions actually processed: (\d+)", result.stdout).group(1))
-    rate = float(re.search(r"tps = ([\d.]+)", result.stdout).group(1))
-    return {"rate": rate, "cpu": (busy() - before) / number * 1e6}
+def rate_of(stack, requests):
+    """The highest of RATES at which ours falls less than 5 % behind."""
+    for rate in RATES[:-1]:
+        if run_paced(stack, "ours", requests, rate)["rate"] >= 0.95 * rate:
+            return rate
+    return RATES[-1]
 
 
-def run_rounds(slices, rounds, say):
-    """Runs every slice once a round, in random order; returns name -> the figures of each round."""
-    found = {name: [] for name in slices}
-    for run in slices.values():
-        run()  # warm
+def run_rounds(groups, rounds):
+    """Runs every slice once a round, those that are compared with each other, a group, one after the other, else in random
+    order. Returns name -> the figures of each round; groups: of name -> what runs a slice."""
+    found = {name: [] for group in groups for name in group}
+    for group in groups:
+        for run in group.values():
+            run()  # warm
     for number in range(rounds):
         say("round %d of %d" % (number + 1, rounds))
-        for name in random.sample(list(slices), len(slices)):
-            found[name].append(slices[name]())
+        for group in random.sample(groups, len(groups)):
+            for name in random.sample(list(group), len(group)):
+                found[name].append(group[name]())
     return found
 
 
@@ -115,6 +146,11 @@ def interval(values, draws=2000):
 def ratio(found, name, base, figure="rate"):
     """The median of name's share of base, round by round, and its interval."""
     return interval([mine[figure] / its[figure] for mine, its in zip(found[name], found[base])])
+
+
+def median_of(found, name, figure="rate", scale=1):
+    """The median of a figure itself, and its interval."""
+    return interval([figures[figure] / scale for figures in found[name]])
 
 
 def wait_idle(seconds=0.2):

@@ -1,13 +1,52 @@
 # SPDX-License-Identifier: MIT
-"""Turns what was measured into Markdown tables and SVG plots, fills them into a page, compares two runs."""
+"""What was measured, as Markdown tables and SVG plots; compares two runs."""
+import dataclasses
 import datetime
+import itertools
 import pathlib
 import platform
 import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MARK = "<!-- benchmark -->"
+COMPONENTS = ("nginx", "worker", "PostgreSQL", "client")
+COLOURS = ("#3a76af", "#59a14f", "#e1812c", "#bbbbbb")
+WIDEST = 0.08  # the interval of two equal pools in a table that is not called noisy
+
+
+@dataclasses.dataclass
+class Row:
+    what: str
+    figure: tuple  # median, and the ends of its 95 % interval
+    unit: str = ""
+    reach: float = None  # the target, if there is one
+    below: bool = False  # at most that, and not at least
+
+    def reached(self):
+        return self.figure[0] <= self.reach if self.below else self.figure[0] >= self.reach
+
+
+@dataclasses.dataclass
+class Table:
+    title: str
+    sentence: str
+    workers: int
+    rows: list
+    same: list  # of the A/A: what, and the interval of our pool's share of an equal one's
+    shares: dict = None  # what -> column -> figure
+    bars: list = None  # of a plot: label, and figure in thousands a second
+
+    def noisy(self):
+        return any(high - low > WIDEST or not low <= 1 <= high for _, (_, low, high) in self.same)
+
+
+def tables_of(stored):
+    """The tables of a run's JSON."""
+    return [Table(**{**table, "rows": [Row(**row) for row in table["rows"]]}) for table in stored]
+
+
+def clients_text(count):
+    return "1 client" if count == 1 else "%d clients" % count
 
 
 def output_of(*command):
@@ -25,90 +64,126 @@ def machine():
         (cores, cpu.group(1) if cpu else platform.machine(), memory, platform.release().split("-")[0]) + versions)
 
 
+def heading(rounds):
+    return "Measured %s, on %s; %s." % (datetime.date.today().isoformat(), machine(), rounds)
+
+
 def shown(value):
-    return "%.0f" % value if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
+    return format(round(value), ",") if value >= 100 else "%.1f" % value if value >= 10 else "%.2f" % value
 
 
-def table(rows):
-    """rows: (what, (median, low, high), unit, good, to reach); the last two may be empty."""
-    lines = ["| measured | ours | 95 % | good | to reach |", "| --- | --- | --- | --- | --- |"]
-    for what, (median, low, high), unit, good, reach in rows:
-        spread = "%s–%s" % (shown(low), shown(high)) if low != high else ""
-        lines.append("| %s | %s%s | %s | %s | %s |" % (what, shown(median), unit, spread, good, reach))
-    return "\n".join(lines)
+def spread(figure):
+    return "%s–%s" % (shown(figure[1]), shown(figure[2])) if figure[1] != figure[2] else ""
 
 
-def plot(bars, path, title):
-    """Horizontal bars with their intervals, the first on top; bars: (label, (median, low, high)) in thousands a second."""
-    data = "\n".join('%d "%s  %s" %g %g %g' % (len(bars) - at, label, shown(median), median, low, high)
-                     for at, (label, (median, low, high)) in enumerate(bars))
-    script = """set terminal svg size 860,%d font "sans-serif,13" background "white"
-set output "%s"
-set title "%s"
-set style fill solid 0.6 noborder
-set key off
+def limit(row):
+    return "%s %s%s" % ("≤" if row.below else "≥", format(row.reach, ",") if row.reach >= 1000 else "%g" % row.reach, row.unit)
+
+
+def grid(head, lines):
+    return "\n".join("| %s |" % " | ".join(map(str, line)) for line in (head, ["---"] * len(head), *lines))
+
+
+def rows_text(rows):
+    return grid(["measured", "found", "95 %"], [(row.what, shown(row.figure[0]) + row.unit, spread(row.figure)) for row in rows])
+
+
+def shares_text(shares):
+    columns = list(next(iter(shares.values())))
+    return grid(["", *columns], [[what, *(shown(found[column]) for column in columns)] for what, found in shares.items()])
+
+
+def same_text(table):
+    """The A/A in a sentence."""
+    if not table.same:
+        return ""
+    return " Ours / an equal pool of ours: %s." % "; ".join("%s %s (%s)" % (what, shown(figure[0]), spread(figure)) for what, figure in table.same)
+
+
+def section(table):
+    """A table under its heading, which says how many workers ours has, and whether the run was too noisy to tell."""
+    count = "%d worker%s" % (table.workers, "s" * (table.workers != 1))
+    parts = ["### %s (%s%s)" % (table.title, count, ", noisy" * table.noisy()), table.sentence + same_text(table)]
+    parts += [shares_text(table.shares)] if table.shares else []
+    return "\n\n".join([*parts, rows_text(table.rows)]) + "\n"
+
+
+def targets(tables):
+    """Every target, with what was found."""
+    rows = [(row, table) for table in tables for row in table.rows if row.reach is not None]
+    lines = [(row.what, limit(row), shown(row.figure[0]) + row.unit, spread(row.figure),
+              ("yes" if row.reached() else "no") + ", noisy" * table.noisy()) for row, table in rows]
+    return "### Targets\n\n" + grid(["measured", "to reach", "found", "95 %", "reached"], lines) + "\n"
+
+
+def page(head, tables):
+    """All of a run's tables."""
+    return head + "\n\n" + "\n".join([targets(tables), *map(section, tables)])
+
+
+def plot(tables, directory):
+    for table in tables:
+        if table.bars:
+            plot_bars(table, directory / "benchmark.svg")
+        if table.shares:
+            plot_shares(table, directory / "shares.svg")
+
+
+BARS = """set terminal svg size 860,%(height)d font "sans-serif,13" background "white"
+set output "%(path)s"
+set title "%(title)s"
+set style fill solid 0.7 noborder
+set key outside bottom center horizontal
+set bmargin 6
 set xrange [0:*]
-set yrange [0.3:%g]
-set xlabel "requests a second, thousands"
+set yrange [0.3:%(count)g.7]
+set xlabel "%(unit)s"
 set grid xtics
 $data << end
-%s
+%(data)s
 end
-plot $data using (0):1:(0):3:($1-0.35):($1+0.35):ytic(2) with boxxyerror lc rgb "#3a76af", \\
-     $data using 3:1:4:5 with xerrorbars pt 0 lc rgb "#222222"
-""" % (90 + 30 * len(bars), path, title, len(bars) + 0.7, data)
+plot %(plots)s
+"""
+
+
+def draw(path, title, unit, lines, plots):
+    """Horizontal bars, a line of data each, the first on top; a line: its label, and the numbers that plots use from column 3 on."""
+    data = "\n".join('%d "%s" %s' % (len(lines) - at, label, " ".join("%g" % number for number in numbers)) for at, (label, numbers) in enumerate(lines))
+    script = BARS % {"path": path, "title": title, "unit": unit, "data": data, "plots": ", ".join(plots), "count": len(lines),
+                     "height": 150 + 30 * len(lines)}
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
-def share_table(shares):
-    """shares: what -> who -> microseconds a request."""
-    who = list(next(iter(shares.values())))
-    lines = ["| CPU a request, µs | " + " | ".join(who) + " | all |", "| --- |" + " --- |" * (len(who) + 1)]
-    for what, found in shares.items():
-        lines.append("| %s | %s | %.1f |" % (what, " | ".join("%.1f" % found[name] for name in who), sum(found.values())))
-    return "\n".join(lines)
+def box(begin, end, colour, title=""):
+    """From one column to another."""
+    return "$data using 3:1:%s:%s:($1-0.35):($1+0.35):ytic(2) with boxxyerror lc rgb '%s' title '%s'" % (begin, end, colour, title)
 
 
-def share_plot(shares, path):
-    """The same as one stacked bar for each."""
-    who = list(next(iter(shares.values())))
-    data = "\n".join('"%s" %s' % (what, " ".join("%g" % found[name] for name in who)) for what, found in shares.items())
-    columns = ", ".join('$data using %d%s title "%s"' % (at + 2, ":xtic(1)" if at == 0 else "", name) for at, name in enumerate(who))
-    script = """set terminal svg size 860,420 font "sans-serif,13" background "white"
-set output "%s"
-set title "Where a request's CPU goes, microseconds over both cores, 64 clients"
-set style data histograms
-set style histogram rowstacked
-set style fill solid 0.7 noborder
-set boxwidth 0.7
-set key outside right
-set yrange [0:*]
-set grid ytics
-$data << end
-%s
-end
-plot %s
-""" % (path, data, columns)
-    subprocess.run(["gnuplot"], input=script, text=True, check=True)
+def plot_bars(table, path):
+    """How much is answered, with its interval; ours in another colour than what it is compared with."""
+    lines = [("%s  %s" % (label, shown(figure[0])), (*figure, label.startswith("ours"))) for label, figure in table.bars]
+    plots = [box("(0)", "($6 == 1 ? $3 : 1/0)", "#3a76af", "ours"), box("(0)", "($6 == 1 ? 1/0 : $3)", "#999999", "compared with"),
+             "$data using 3:1:4:5 with xerrorbars pt 0 lc rgb '#222222' notitle"]
+    draw(path, "64 clients, nginx before all, everything on one machine; ours with %d workers" % table.workers, "requests a second, thousands", lines, plots)
 
 
-def heading():
-    return "%s, on %s." % (datetime.date.today().isoformat(), machine())
+def plot_shares(table, path):
+    """Who spends a request's CPU: the ends of each part, one behind the other."""
+    lines = [("%s  %s" % (what, shown(found["all"])), list(itertools.accumulate(found[name] for name in COMPONENTS))) for what, found in table.shares.items()]
+    ends = ["(0)", *("%d" % (at + 3) for at in range(len(COMPONENTS)))]
+    plots = [box(ends[at], ends[at + 1], COLOURS[at], name) for at, name in enumerate(COMPONENTS)]
+    draw(path, "The same rate for all: CPU a request; ours with %d workers" % table.workers, "microseconds", lines, plots)
 
 
-def section(title, sentence, figures):
-    return "### %s\n\n%s\n\n%s\n" % (title, sentence, figures)
+def figures_of(tables):
+    """title -> what -> figure."""
+    return {table.title: {row.what: row.figure for row in table.rows} for table in tables}
 
 
-def fill(path, text):
-    """Puts a text between the two marks of a page."""
-    before, _, after = path.read_text().split(MARK)
-    path.write_text(MARK.join([before, "\nMeasured " + heading() + "\n\n" + text + "\n", after]))
-
-
-def disagreements(figures, others):
-    """Of two runs' title -> what -> (median, low, high), the lines whose intervals do not overlap; and how many both have."""
-    both = [(title, what, mine, others[title][what]) for title in figures for what, mine in figures[title].items()
-            if mine[1] != mine[2] and what in others.get(title, {})]
-    return ["%s, %s: %s–%s here, %s–%s there" % (title, what, *map(shown, (*mine[1:], *other[1:])))
-            for title, what, mine, other in both if mine[2] < other[1] or other[2] < mine[1]], len(both)
+def disagreements(tables, others):
+    """The lines of two runs whose intervals do not overlap; and how many both have."""
+    mine, theirs = figures_of(tables), figures_of(others)
+    both = [(title, what, figure, theirs[title][what]) for title in mine for what, figure in mine[title].items()
+            if figure[1] != figure[2] and what in theirs.get(title, {})]
+    return ["%s, %s: %s here, %s there" % (title, what, spread(figure), spread(other))
+            for title, what, figure, other in both if figure[2] < other[1] or other[2] < figure[1]], len(both)
