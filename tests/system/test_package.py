@@ -231,6 +231,13 @@ def listing(host):
     return {*files.splitlines(), *host.run("getent passwd; getent group; ls /run/systemd/units").stdout.splitlines()}
 
 
+def test_no_release_changes_the_settings_file_so_that_no_upgrade_asks_about_it(package):
+    """It names the database alone: all settings, which are more with each release, stand in another file."""
+    tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
+    text = subprocess.run(["tar", "-xO", "." + SETTINGS], input=tar, check=True, capture_output=True).stdout.decode()
+    assert text == (servers.ROOT / "debian" / "event-matcher-fcgi.conf").read_text() and re.findall(r"^#?(\w+) =", text, re.M) == ["database"]
+
+
 def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, authentik):
     host = boot()
     before = listing(host)
@@ -241,6 +248,9 @@ def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, auth
     host.run(remove.replace("apt remove", "apt remove -y"))
     assert host.run("ls /run/event-matcher-fcgi", check=False).returncode == 2 and host.run("ls " + SETTINGS).returncode == 0
     assert host.show("event-matcher-fcgi", "ActiveState") == "inactive"
+    install(host, package)
+    servers.wait_until(lambda: is_ready(host), "an answer by the settings that have stayed")
+    host.run(remove.replace("apt remove", "apt remove -y"))
     host.run(purge.replace("apt purge", "apt purge -y") + "\napt autoremove -y --purge")
     after = listing(host)
     assert (before - after, after - before) == (set(), set())

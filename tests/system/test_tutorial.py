@@ -22,6 +22,11 @@ server {
 SITE = """
 server {
     listen 80;
+    server_name www.authentik.company;
+    return 301 http://authentik.company$request_uri;
+}
+server {
+    listen 80;
     server_name authentik.company;
     location / { proxy_pass http://127.0.0.1:9000; proxy_set_header Host $host; }
 }
@@ -58,9 +63,10 @@ def host(root, package):
     booted = machine.Machine(directory, root)
     for name in ("schema.sql", "sample.sql"):
         shutil.copy(servers.ROOT / "sql" / name, booted.run_path)
-    (booted.run_path / "authentik").write_text(AUTHENTIK + SITE)
+    (booted.run_path / "authentik").write_text(SITE)
+    (booted.run_path / "standin.conf").write_text(AUTHENTIK)
     shutil.copy(package, booted.run_path)
-    booted.run("cp /run/*.deb /home/ops; echo 127.0.0.1 authentik.company $(hostname) >>/etc/hosts; cp /run/authentik /etc/nginx/sites-available/;"
+    booted.run("cp /run/*.deb /home/ops; echo 127.0.0.1 authentik.company $(hostname) >>/etc/hosts; cp /run/authentik /etc/nginx/sites-available/; cp /run/standin.conf /etc/nginx/conf.d/;"
                "ln -s ../sites-available/authentik /etc/nginx/sites-enabled/; systemctl start postgresql; systemctl restart nginx;"
                "runuser -u postgres -- createdb authentik; for file in schema sample; do "
                "runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 -d authentik -f /run/$file.sql >/dev/null; done")
@@ -70,15 +76,15 @@ def host(root, package):
 
 
 def as_ops(host, *headings, check=True):
-    """What the user types, section after section, in one shell; the first line that fails ends it."""
-    script = "set -e -o pipefail; cd\n" + given() + "".join(commands(heading) for heading in headings)
+    """What the user types, section after section, or as it is given, in one shell; the first line that fails ends it."""
+    script = "set -e -o pipefail; cd\n" + given() + "".join(heading if "\n" in heading else commands(heading) for heading in headings)
     (host.run_path / "typed").write_text(script)
     return host.run("runuser -u ops -- bash -l /run/typed", check=check)
 
 
 def trace(host):
-    """What could be left behind: files but logs and caches, users, units, roles, databases, indexes."""
-    return host.run("cd /; find etc usr var/lib srv opt home run/systemd/units -xdev | grep -Ev '^var/lib/(apt|dpkg|systemd|postgresql|nginx|ucf)' | sort;"
+    """What could be left behind: files but logs and caches, the site, users, units, roles, databases, indexes."""
+    return host.run("cd /; cat /etc/nginx/sites-available/authentik; find etc usr var/lib srv opt home run/systemd/units -xdev | grep -Ev '^var/lib/(apt|dpkg|systemd|postgresql|nginx|ucf)' | sort;"
                     "cut -d: -f1 /etc/passwd; runuser -u postgres -- psql -At -d authentik -c '\\du' -c '\\l' -c '\\di public.*'").stdout.splitlines()
 
 
@@ -103,9 +109,28 @@ def test_from_nothing_to_a_measured_and_watched_endpoint_beside_authentik_and_ba
     assert sorted(set(trace(host)) ^ set(before)) == []
 
 
-def test_alone_it_answers_with_its_own_database(host):
-    said = as_ops(host, "Alone").stdout
+def test_a_package_that_is_removed_first_leaves_an_nginx_that_starts_and_authentik_behind_it(host):
+    as_ops(host, *BESIDE)
+    servers.wait_until(lambda: "default-match-configuration-error" in answer(host), "nginx to have read its new files")
+    said = host.run("ln -s /etc/hosts /etc/nginx/not-ours; apt-get remove -y event-matcher-fcgi")
+    servers.wait_until(lambda: "from authentik" in answer(host), "authentik to answer again")
+    host.run("systemctl restart nginx; rm /etc/nginx/not-ours; rmdir /etc/nginx/event-matcher")
+    assert "from authentik" in answer(host) and "will not start" not in said.stdout + said.stderr
+    host.run("apt-get purge -y --autoremove event-matcher-fcgi; rm /etc/event-matcher-fcgi.password; runuser -u postgres -- psql -d authentik -c "
+             "'drop index event_matcher_accesstoken_token' -c 'drop owned by event_matcher' -c 'drop role event_matcher'; "
+             "sed -i '\\#/etc/nginx/event-matcher/#d' /etc/nginx/sites-available/authentik")
+
+
+def test_alone_it_answers_with_its_own_database_and_back(host):
+    before = trace(host)
+    there, back = machine.commands("tutorial.md", "Alone")
+    said = as_ops(host, there).stdout
     assert '"name":"default-match-configuration-error"' in said.splitlines()[-1]
+    told = host.run("apt-get remove -y event-matcher-fcgi; apt-get install -y /home/ops/*.deb; "
+                    "ln -s /usr/share/event-matcher-fcgi/nginx/event-matcher.conf /etc/nginx/")
+    assert "will not start until these no longer include files of this package: /etc/nginx/conf.d/event-matcher.conf\n" in told.stdout + told.stderr
+    as_ops(host, back)
+    assert sorted(set(trace(host)) ^ set(before)) == []
 
 
 def test_every_command_of_the_page_is_in_a_section_that_is_run():
