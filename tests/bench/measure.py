@@ -40,11 +40,22 @@ def times(pid):
     return int(fields[11]) + int(fields[12]), int(fields[13]) + int(fields[14])
 
 
+def ticks_of(root):
+    """Of a process and all its children; None: one has ended meanwhile."""
+    (own, ended), listed = times(root), open("/proc/{0}/task/{0}/children".format(root)).read().split()
+    try:
+        alive = sum(times(int(child))[0] for child in listed)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return own + ended + alive if times(root)[1] == ended else None
+
+
 def spent(root):
     """Seconds of CPU that a process has spent, with all its children, those that have ended too."""
-    children = [int(child) for child in open("/proc/{0}/task/{0}/children".format(root)).read().split()]
-    own, ended = times(root)
-    return (own + ended + sum(times(child)[0] for child in children)) / os.sysconf("SC_CLK_TCK")
+    ticks = None
+    while ticks is None:
+        ticks = ticks_of(root)
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 def spent_by_clients():

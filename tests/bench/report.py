@@ -97,7 +97,7 @@ def same_text(table):
     """The A/A in a sentence."""
     if not table.same:
         return ""
-    return " Ours / an equal pool of ours: %s." % "; ".join("%s %s (%s)" % (what, shown(figure[0]), spread(figure)) for what, figure in table.same)
+    return " Ours / an equal pool of ours: %s." % "; ".join("%s %s (%s)" % (what, shown(figure[0]), spread(figure) or "one round") for what, figure in table.same)
 
 
 def section(table):
@@ -133,7 +133,7 @@ BARS = """set terminal svg size 860,%(height)d font "sans-serif,13" background "
 set output "%(path)s"
 set title "%(title)s"
 set style fill solid 0.7 noborder
-set key outside bottom center horizontal
+set key outside bottom center horizontal samplen 2 width -1
 set bmargin 6
 set xrange [0:*]
 set yrange [0.3:%(count)g.7]

@@ -18,10 +18,28 @@ import servers
 BENCH = servers.ROOT / "tests" / "bench"
 sys.path.insert(0, str(BENCH))
 import bench  # noqa: E402
+import documents  # noqa: E402
 import report  # noqa: E402
 
 POLICY = "00000000-0000-4000-8000-000000000001"
 CLIENTS, RATE, SECONDS = 4, 100, 2
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return json.loads(documents.STORED.read_text())
+
+
+def test_the_tables_in_the_document_are_those_of_the_run_that_is_kept_beside_it(stored):
+    page = report.page(stored["heading"], report.tables_of(stored["tables"]))
+    assert documents.between_marks(documents.PERFORMANCE.read_text()) == page.strip()
+
+
+def test_the_kept_run_has_every_family_and_each_of_its_comparisons_an_equal_pool(stored):
+    tables = report.tables_of(stored["tables"])
+    compared = [table for table in tables if table.title not in ("Memory", "Instructions")]
+    assert len(tables) >= len(bench.FAMILIES) + len(bench.ONCE) and all(table.same and table.workers for table in compared)
+    assert len([row for table in tables for row in table.rows if row.reach is not None]) > 20
 
 
 def test_every_family_is_a_file_and_every_file_a_family():
@@ -113,3 +131,9 @@ def test_without_cargo_the_rust_service_is_left_out_and_nothing_fails(tmp_path):
     run = subprocess.run(["/usr/bin/python3", BENCH / "bench.py", "--build", tmp_path, "--family=peer"], capture_output=True, text=True,
                          env={**os.environ, "PATH": str(tmp_path)})
     assert (run.returncode, run.stderr) == (0, "") and "the Rust service is left out: there is no cargo" in run.stdout
+
+
+@pytest.mark.parametrize("begins", ["a request, one client", "requests a second, 64 clients", "memory"])
+def test_each_figure_of_the_readme_has_its_place_in_the_run(stored, begins):
+    cells = documents.cells(report.tables_of(stored["tables"]))
+    assert "| %s |" % cells[begins] in documents.README.read_text()
