@@ -14,8 +14,8 @@ import report
 from measure import say
 
 # Each is a file of families/, with its rounds in a long run.
-FAMILIES = {"throughput": 20, "cost": 10, "peer": 20, "commits": 10, "workers": 8, "scale": 8, "connections": 8, "flood": 8,
-            "layouts": 8, "large": 6}
+FAMILIES = {"throughput": 18, "cost": 10, "peer": 18, "commits": 8, "workers": 8, "scale": 7, "connections": 8, "flood": 6,
+            "layouts": 6, "large": 6}
 ONCE = ("memory", "instructions")  # those that are counted once
 SHORT, SHORT_ROUNDS = ("throughput", "cost"), 3
 
