@@ -53,7 +53,17 @@ class Oracle:
         self.groups = {row["group_uuid"]: row for row in self.tables["authentik_core_group"]}
         self.policies = {row["policy_uuid"]: row for row in self.tables["authentik_policies_policy"]}
         self.matchers = {row["policy_ptr_id"]: row for row in self.tables["authentik_policies_event_matcher_eventmatcherpolicy"]}
+        self.look_at_the_clock()
+
+    def look_at_the_clock(self):
+        """The time now, which is that of the next answers."""
         self.now = datetime.datetime.now(datetime.timezone.utc)
+        return self.now
+
+    def moments(self, begins, ends):
+        """One of each kind between the two: what expires does so after its time, and what is asked then is answered by its own."""
+        times = {datetime.datetime.fromisoformat(token["expires"]) for table in COMMON[:2] for token in self.tables[table] if token["expires"]}
+        return [begins, *sorted(time + datetime.timedelta(microseconds=1) for time in times if begins <= time < ends)]
 
     def column(self, table, wanted, **known):
         return {row[wanted] for row in self.tables[table] if all(row[name] in values for name, values in known.items())}
@@ -130,8 +140,10 @@ class Oracle:
                 "meta_model_name": "authentik_policies_event_matcher.eventmatcherpolicy", "bound_to": len(bound),
                 **{name: own[name] for name in ("action", "client_ip", "app", "model")}, **last}
 
-    def answer(self, key, policy):
-        """The status and the body (a dict in the order of its keys) for a bearer key that asks for a policy's UUID."""
+    def answer(self, key, policy, at=None):
+        """The status and the body (a dict in the order of its keys) for a bearer key that asks for a policy's UUID; at some time, or
+        when the clock was looked at last."""
+        self.now = at or self.now
         user = self.users.get(self.user_of(key))
         if not user or not user["is_active"]:
             return BAD_KEY

@@ -7,6 +7,7 @@ import random
 import pytest
 
 import fastcgi
+import metrics
 import sample
 from fastcgi import Connection
 from sample import ADMIN, ASKED, MIXED, POLICIES, URI, batch
@@ -199,6 +200,7 @@ def test_a_batch_of_64_mixed_questions_gives_each_its_own_answer(start_workers, 
             assert expected != 200 or json.loads(reply.body)["pk"] == ASKED[n]
     for connection in connections:
         connection.socket.close()
+    metrics.known_answers(workers, 64)
 
 
 def hammer(path, seed, rounds):
@@ -215,6 +217,7 @@ def test_the_answers_of_two_workers_stay_right_under_64_clients_with_mixed_keys(
     workers = start_workers(alone, workers=2)
     with concurrent.futures.ThreadPoolExecutor(64) as pool:
         assert sum(pool.map(lambda seed: hammer(workers.socket, seed, 60), range(64))) == 0
+    metrics.known_answers(workers, 64)
 
 
 def test_an_oauth_token_of_any_length_is_found_with_and_without_the_index(start_workers, own):

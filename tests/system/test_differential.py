@@ -8,6 +8,7 @@ import re
 
 import conftest
 import fastcgi
+import metrics
 import psycopg
 import pytest
 from oracle import RULES, Oracle
@@ -15,7 +16,9 @@ from world import World
 
 ANSWERS = int(os.environ.get("DIFFERENTIAL_ANSWERS", 3000))  # of each database
 SEED = int(os.environ.get("DIFFERENTIAL_SEED", 1))
-AT_ONCE = 24  # questions between two changes, each on a connection of its own
+AT_ONCE = 24  # questions at one time, each on a connection of its own
+TIMES = 5  # at most so often between two changes
+FULL = "8KiB"  # known_answers: room for a third of what could be known, so that one makes room for another all the time
 
 
 def ask_all(connections, questions):
@@ -31,6 +34,11 @@ def agrees(reply, expected):
     return reply.status == status and list(json.loads(reply.body).items()) == list(body.items())
 
 
+def other_questions(world, questions):
+    """Some once more, some that are new, in another order."""
+    return world.random.sample([question if world.random.random() < 0.6 else world.question() for question in questions], len(questions))
+
+
 def compare(world, oracle, connections):
     """Changes and asks until there are enough answers; returns the wrong ones, and how often each kind of answer came."""
     wrong, kinds = [], collections.Counter()
@@ -39,35 +47,41 @@ def compare(world, oracle, connections):
             world.change()
         oracle.read()
         questions = [world.question() for _ in connections]
-        for question, reply in zip(questions, ask_all(connections, questions)):
-            expected = oracle.answer(*question)
-            kinds[expected[0], expected[1].get("detail")] += 1
-            if not agrees(reply, expected):
-                wrong.append((sum(kinds.values()), question, reply.status, reply.body, expected))
+        for _ in range(world.random.randrange(1, TIMES + 1)):
+            questions, begins = other_questions(world, questions), oracle.look_at_the_clock()
+            replies, ends = ask_all(connections, questions), oracle.look_at_the_clock()
+            for question, reply in zip(questions, replies):
+                expected = [oracle.answer(*question, at) for at in oracle.moments(begins, ends)]
+                kinds[expected[0][0], expected[0][1].get("detail")] += 1
+                if not any(agrees(reply, answer) for answer in expected):
+                    wrong.append((sum(kinds.values()), question, reply.status, reply.body, expected))
     return wrong, kinds
 
 
-@pytest.fixture(params=["alone", *conftest.RELEASES])
+@pytest.fixture(params=[("alone", None), ("alone", FULL), *((release, None) for release in conftest.RELEASES)], ids=lambda row: "-".join(filter(None, row)))
 def directory_of(request, postgres, copy):
-    """A database to fill at random, and its release: of our own schema and sample, or as it was recorded."""
-    if request.param == "alone":
+    """A database to fill at random, its release, of our own schema and sample or as it was recorded, and the room for known answers."""
+    name, room = request.param
+    if name == "alone":
         for database in conftest.make_database(postgres, "alone_template", request):
-            yield database, "2026.8"
+            yield database, "2026.8", room
     else:
-        yield copy(request.param), request.param
+        yield copy(name), name, room
 
 
 def test_each_of_thousands_of_random_answers_is_that_of_the_oracle(directory_of, start_workers):
-    database, release = directory_of
+    database, release, room = directory_of
     with psycopg.connect(database.owner_dsn, autocommit=True) as owner:
         world = World(owner, random.Random(SEED))
-        oracle, workers = Oracle(owner, RULES[release]), start_workers(database)
+        oracle, workers = Oracle(owner, RULES[release]), start_workers(database, known_answers=room)
         connections = [fastcgi.Connection(workers.socket) for _ in range(AT_ONCE)]
         wrong, kinds = compare(world, oracle, connections)
         for connection in connections:
             connection.socket.close()
     assert wrong == [], (len(wrong), wrong[0])
     assert len(kinds) == 4 and min(kinds.values()) > ANSWERS / 40, kinds
+    known = metrics.known_answers(workers, ANSWERS / 50)
+    print("%d answers, of them known: %s" % (sum(kinds.values()), known))
 
 
 def recorded_questions(version):

@@ -25,7 +25,7 @@ def identity(number):
 
 class World:
     def __init__(self, connection, generator):
-        self.connection, self.random = connection, generator
+        self.connection, self.random, self.lent = connection, generator, "random-key-0"
         self.now = datetime.datetime.now(datetime.timezone.utc)
         self.columns = self.read_columns()
         self.made = {table: [] for table in RIGHTS if table in self.columns}
@@ -147,6 +147,12 @@ class World:
         else:
             self.insert("authentik_providers_oauth2_accesstoken", token=key, _scope=self.random.choice(SCOPES), **common)
 
+    def lend_key(self):
+        """One that expires while it is asked for, without a commit."""
+        expires = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(milliseconds=self.random.randrange(10, 60))
+        self.lent = "random-key-%d" % self.random.randrange(40)
+        self.insert("authentik_core_token", key=self.lent, intent="api", user_id=self.random.choice(self.users), expires=expires, expiring=True)
+
     def change_key(self):
         table, column = self.random.choice((("authentik_core_token", "key"), ("authentik_providers_oauth2_accesstoken", "token")))
         change = self.random.choice(("delete from {} where {} = %s", "update {} set expiring = not expiring where {} = %s"))
@@ -169,8 +175,9 @@ class World:
 
     def change(self):
         self.random.choice((self.toggle_right,) * 6 + (self.move_group, self.flip_superuser, self.change_user, self.change_key,
-                                                       self.change_key, self.change_policy, self.bind))()
+                                                       self.change_key, self.lend_key, self.lend_key, self.lend_key,
+                                                       self.change_policy, self.bind))()
 
     def question(self):
-        key = "random-key-%d" % self.random.randrange(42)
+        key = self.lent if self.random.random() < 0.1 else "random-key-%d" % self.random.randrange(42)
         return key, self.random.choice(self.policies + self.others[:1] + [identity(999)])
