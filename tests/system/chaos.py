@@ -11,6 +11,7 @@ import time
 import psycopg
 
 import fastcgi
+import metrics
 import rawhttp
 import servers
 
@@ -27,6 +28,7 @@ EXCUSES = dict.fromkeys(("lock", "rename", "cancel", "stop_backend", "stop_worke
 # A client of the workers themselves has nobody who asks again: what was with a worker that is killed is lost.
 KILLS = {"kill_worker": 1, "hang_worker": 1}
 LOST = (0, b"")
+ROOMS = (0, "16KiB", "4MiB")  # known_answers, one after each reload: none, room for a tenth of what could be known, or for all
 
 Event = collections.namedtuple("Event", "name begins ends")
 Answer = collections.namedtuple("Answer", "way question sent answered status body retry")
@@ -94,9 +96,9 @@ class Chaos:
 
     def __init__(self, pool, database, generator):
         self.pool, self.database, self.random, self.events = pool, database, generator, []
-        self.actions = [self.terminate, self.cancel, self.stop_backend, self.lock, self.alter, self.rename, self.kill_worker,
+        self.actions = [self.terminate, self.cancel, self.stop_backend, self.lock, self.alter, self.rename, self.commit, self.kill_worker,
                         self.stop_worker, self.hang_worker, self.abort, self.reload, self.upgrade]
-        self.killed, self.columns = -9.0, 0
+        self.killed, self.columns, self.known = -9.0, 0, 0
 
     def run(self, seconds):
         deadline = time.monotonic() + seconds
@@ -106,6 +108,12 @@ class Chaos:
                 action()
                 self.events.append(Event(action.__name__, begins, time.monotonic()))
                 time.sleep(self.random.uniform(0.02, 0.3))
+        self.count_known()
+
+    def count_known(self):
+        """The answers that were known, as far as who counts them is about to go."""
+        with contextlib.suppress(OSError, EOFError):
+            self.known += metrics.read(metrics.ask(self.pool))["event_matcher_known_answers_total"]
 
     def pause(self, most):
         time.sleep(self.random.uniform(0.02, most))
@@ -156,6 +164,11 @@ class Chaos:
         self.pause(1.5)
         self.owner.execute("alter table gone rename to %s" % table)
 
+    def commit(self):
+        """So often that nothing is known for long."""
+        for _ in range(self.random.randrange(1, 200)):
+            self.owner.execute("update authentik_core_user set username = username where id = %s", [self.random.randrange(60000, 60000 + KEYS)])
+
     # The pool
     def kill_worker(self):
         """Not so often that a worker is taken for one that dies at each start."""
@@ -173,10 +186,12 @@ class Chaos:
                 servers.wait_until(lambda: not servers.is_there(workers[0]), "the end of the worker that hangs")
 
     def reload(self):
+        self.pool.file.write_text("known_answers = %s\n" % self.random.choice(ROOMS))
         os.kill(self.pool.supervisor(), signal.SIGHUP)
 
     def upgrade(self):
         before = self.pool.supervisor()
+        self.count_known()
         os.kill(before, signal.SIGUSR2)
         servers.wait_until(lambda: self.pool.supervisor() != before, "the upgrade")
 
