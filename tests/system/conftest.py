@@ -38,7 +38,9 @@ def install(package, path, *options):
 
 MARKERS = ["recorded: needs the recordings of authentik; skipped where they are not, but not in CI",
            "once: looks at no program that is given, or proves nothing of it: need not run on each build",
+           "known: about known answers; nothing can be seen of them where EVENT_MATCHER_KNOWN_ANSWERS is 0",
            "machines: starts machines, containers or hosts of their own; once as well"]
+KNOWN = ["test_freshness.py", "test_freshness_exceptions.py"]
 MACHINES = ["test_cluster.py", "test_compose.py", "test_kubernetes.py", "test_package.py", "test_trixie.py", "test_tutorial.py"]
 
 
@@ -90,6 +92,8 @@ LONGEST = ["test_a_permission_that_appears_later_is_found", "test_an_index_that_
 def pytest_collection_modifyitems(items):
     """Says of each test whether it is to run once, and what is to stay together: a file, whose tests share servers."""
     for item in items:
+        if item.path.name in KNOWN:
+            item.add_marker("known")
         if item.path.name in MACHINES:
             item.add_marker("machines")
         if "program" not in item.fixturenames or item.path.name in MACHINES:

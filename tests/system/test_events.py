@@ -370,7 +370,7 @@ def a_view_that_warns(scene):
 
 @causes("known_answers_off", "known_answers_on")
 def a_view_that_comes_and_goes(scene):
-    workers = scene.start(scene.own)
+    workers = scene.start(scene.own, known_answers="1MiB")
     sample.intercept(scene.own, "null")
     servers.wait_until(lambda: status(workers) == 200 and lines(workers.log(), "known_answers_off"), "the view to be met")
     scene.own.run("drop view authentik_policies_policy; alter table base rename to authentik_policies_policy")
