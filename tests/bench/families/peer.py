@@ -22,8 +22,7 @@ def program(build):
         return None
     source, target = HERE / "peer", pathlib.Path(build).resolve() / "peer"
     shutil.copytree(source, target / "source", dirs_exist_ok=True, ignore=shutil.ignore_patterns("target"))
-    locked = ["--locked"] * (source / "Cargo.lock").exists()
-    result = subprocess.run([cargo, "build", "--release", *locked, "--target-dir", target], cwd=target / "source", capture_output=True, text=True)
+    result = subprocess.run([cargo, "build", "--release", "--target-dir", target], cwd=target / "source", capture_output=True, text=True)
     if result.returncode:
         say("the Rust service is left out: cargo cannot build it: %s" % (result.stderr.strip() or "?").splitlines()[-1])
         return None
