@@ -127,7 +127,8 @@ def authentiks(response):
 def test_nginx_takes_the_two_files_into_each_site_unchanged(name, start_site, authentik, certificate):
     site = start_site(name, authentik, certificate, "/run/event-matcher-fcgi/event-matcher-fcgi.sock")
     checked = subprocess.run([*site.command, "-t"], cwd=site.directory, capture_output=True, text=True, **servers.unprivileged())
-    assert checked.returncode == 0 and "warn" not in checked.stderr.replace("could not open error log", ""), checked.stderr
+    said = re.sub(r".*(could not open error log|\"listen ... http2\" directive is deprecated).*", "", checked.stderr)  # the site's own
+    assert checked.returncode == 0 and "warn" not in said, checked.stderr
     for kind in ("http", "server"):
         shipped = servers.ROOT / "nginx" / ("event-matcher.%s.conf" % kind)
         assert (site.directory / shipped.name).read_text() == shipped.read_text()
@@ -383,20 +384,21 @@ def test_the_three_commands_switch_on_prove_who_answered_and_switch_back(start_s
     (tools / "nginx").chmod(0o755)
     (tools / ".curlrc").write_text('unix-socket = "%s"\ninsecure\n' % site.tls)
 
-    def run(command):
+    def run(command, check=True):
         for path, instead in (("/usr/share/event-matcher-fcgi/nginx", tools.parent / "shipped"), ("/etc/nginx", tools.parent)):
             command = command.replace(path, str(instead))
         found = subprocess.run(["sh", "-ec", command], capture_output=True, text=True, env={
             **os.environ, "PATH": "%s:%s" % (tools, os.environ["PATH"]), "CURL_HOME": str(tools), "KEY": ADMIN, "UUID": POLICIES[0]})
-        assert found.returncode == 0, found.stderr
+        assert found.returncode == 0 or not check, found.stderr
         return found.stdout.strip()
 
     run(once)
     assert "Cookie" in run(prove)
     run(switch_on)
-    servers.wait_until(lambda: run(prove).lower() == "vary: accept, authorization", "our answer", 10)
+    # A connection that nginx closes as it reloads has no answer yet.
+    servers.wait_until(lambda: run(prove, False).lower() == "vary: accept, authorization", "our answer", 10)
     run(switch_back)
-    servers.wait_until(lambda: "cookie" in run(prove).lower(), "authentik's answer", 10)
+    servers.wait_until(lambda: "cookie" in run(prove, False).lower(), "authentik's answer", 10)
 
 
 def block(name, text):
