@@ -150,7 +150,7 @@ static void judge(struct known *known, bool changed)
 /*
  * The stamp: the snapshot's text, and the epoch, by which nothing outlives its session (failover, a restored database) or the
  * next reading of the facts: a commit leaves the running transactions before other sessions hear of what it has granted,
- * revoked or renamed, so that a statement in between has the new snapshot with the old right or name.
+ * revoked or renamed, or of a table's new child, so that a statement in between has the new snapshot with the old definition.
  */
 static bool hold(struct known *known, const struct snapshot *snapshot)
 {

@@ -3,8 +3,11 @@
 import collections
 import contextlib
 import os
-import signal
+import select
+import shutil
+import socket
 import subprocess
+import threading
 import time
 
 import psycopg
@@ -12,12 +15,13 @@ import pytest
 
 import conftest
 import servers
-from knowing import NAME, Asker, named, one_of_each, standing_still
+from knowing import NAME, Asker, named, one_of_each, standing_still, text
 from oracle import BAD_KEY, RULES, Oracle
-from sample import ADMIN, POLICIES, POLICY
+from sample import ADMIN, ASKED, MIXED, POLICIES, POLICY
 
 ROUNDS = int(os.environ.get("FRESHNESS_ROUNDS", 10000))  # an update and the question after it
 OPERATOR, AUDITOR, DASHBOARD, HELPDESK, CONTRACTOR = ("sample-key-" + name for name in ("operator", "auditor", "dashboard", "helpdesk", "contractor"))
+HOLDERS = [key for key in MIXED if key.startswith("sample-key-") and key != "sample-key-expired" and "," not in key]
 GROUP, ROLE = ("%s-0000-4000-8000-00000000000%%d" % (letter * 8) for letter in "cd")
 
 # Which rows of a table decide what one is answered, and what would make them say something else.
@@ -26,6 +30,7 @@ TABLES = [Deciding(*row) for row in (
     ("alone", "authentik_core_token", ADMIN, POLICY, "key = '%s'" % ADMIN, "user_id = 7"),
     ("alone", "authentik_core_user", ADMIN, POLICY, "id = 1", "is_active = false"),
     ("alone", "authentik_core_group", ADMIN, POLICY, "is_superuser", "is_superuser = false"),
+    ("alone", "authentik_core_group", OPERATOR, POLICY, "is_superuser", "is_superuser = false"),  # an ancestor of theirs
     ("alone", "authentik_core_user_groups", ADMIN, POLICY, "user_id = 1", "user_id = 9"),
     ("alone", "authentik_core_groupparentage", OPERATOR, POLICY, "child_id = '%s'" % (GROUP % 3), "parent_id = '%s'" % (GROUP % 8)),
     ("alone", "authentik_core_user_roles", DASHBOARD, POLICY, "user_id = 4", "role_id = '%s'" % (ROLE % 2)),
@@ -126,12 +131,12 @@ class Place:
 
     def write(self, row, statements):
         """After each statement the very next answer is what the tables say, and after those that write it is another one."""
-        for text in statements:
+        for statement in statements:
             before = self.settled(row)
-            self.owner.execute(text.removeprefix("quiet: ").format(**self.words(row)))
+            self.owner.execute(statement.removeprefix("quiet: ").format(**self.words(row)))
             answer = self.asker.ask(row.key, row.policy)
-            assert answer == self.expected(row), text
-            assert (answer == before) == text.startswith("quiet: "), text
+            assert answer == self.expected(row), statement
+            assert (answer == before) == statement.startswith("quiet: "), statement
         assert self.settled(row) == answer, "what is known afterwards"
 
 
@@ -152,7 +157,7 @@ def place(places, row):
     places[row.layout].owner.execute("begin; delete from {0}; insert into {0} select * from saved.{0}; commit".format(row.table))
 
 
-@pytest.mark.parametrize("row, how", CASES, ids=["%s-%s-%s" % (row.layout, row.table, how) for row, how in CASES])
+@pytest.mark.parametrize("row, how", CASES, ids=["-".join((row.layout, row.table, row.key, how)) for row, how in CASES])
 def test_the_answer_after_each_write_is_the_new_one(place, row, how):
     there, back = WRITES[how]
     place.write(row, there)
@@ -197,6 +202,51 @@ def test_the_answer_after_a_refresh_of_the_ancestry_is_the_new_one(still):
             assert asker.known(OPERATOR)[0] == expected
 
 
+def test_the_answer_after_a_right_has_gone_is_that_there_is_none(still):
+    """And that it may be older by a reading of the facts is a matter of the moment between a commit and its being told."""
+    database, workers = still(database_wait="1s")
+    with Asker(workers) as asker:
+        before = asker.known()
+        for right in ("select on authentik_policies_policy", "usage on schema public"):
+            database.run("revoke %s from event_matcher, public" % right)
+            assert asker.ask()[0] == 503, right
+            database.run("grant %s to event_matcher" % right)
+            servers.wait_until(lambda: asker.ask() == before, "the right to be back")
+            assert asker.known() == before
+
+
+PARTITIONED = ("alter table authentik_policies_policybinding rename to whole; create table authentik_policies_policybinding (like whole) partition by list "
+               '("order"); alter table authentik_policies_policybinding attach partition whole default; grant select on authentik_policies_policybinding to event_matcher')
+
+
+def test_the_answer_after_a_table_has_got_a_child_or_a_partition_has_its_rows(still):
+    database, workers = still()
+    database.run("create table more (like authentik_policies_policybinding including defaults); insert into more select * from authentik_policies_policybinding; "
+                 'update more set "order" = 100')
+    with Asker(workers) as asker:
+        assert asker.known()[1]["bound_to"] == 1
+        for change, expected in (("alter table more inherit authentik_policies_policybinding", 2), ("alter table more no inherit authentik_policies_policybinding", 1),
+                                 (PARTITIONED, 1), ("alter table authentik_policies_policybinding attach partition more for values in (100)", 2),
+                                 ("alter table authentik_policies_policybinding detach partition more", 1)):
+            database.run("begin; %s; commit" % change)
+            assert asker.ask()[1]["bound_to"] == expected == asker.known()[1]["bound_to"], change
+
+
+def test_an_update_of_a_row_that_another_has_locked_is_seen_at_its_commit(still):
+    """Both are noted at the row, and of the two the first one stays."""
+    database, workers = still()
+    with Asker(workers) as asker, psycopg.connect(database.owner_dsn) as one, psycopg.connect(database.owner_dsn) as two:
+        assert asker.known()[1]["execution_logging"] is True
+        for session in (one, two):
+            session.execute("select from authentik_policies_policy for key share")
+        two.execute("update authentik_policies_policy set execution_logging = false")
+        assert asker.ask()[1]["execution_logging"] is True is asker.known()[1]["execution_logging"]
+        two.commit()
+        assert asker.ask()[1]["execution_logging"] is False is asker.known()[1]["execution_logging"]
+        one.rollback()
+        assert asker.ask()[1]["execution_logging"] is False is asker.known()[1]["execution_logging"]
+
+
 def test_an_uncommitted_write_is_not_seen(still):
     database, workers = still()
     with Asker(workers) as asker, psycopg.connect(database.owner_dsn) as owner:
@@ -237,24 +287,100 @@ def test_a_commit_while_the_look_is_with_the_server_is_seen(still):
         assert named(asker.answer()) == (200, "meanwhile") == named(asker.known())
 
 
-def test_nobody_joins_a_look_that_was_out_before_they_asked(still):
-    """The first one's look is answered, but not read, when another writes and then a second one asks."""
-    database, workers = still(watchdog_timeout="60s")
-    worker, backend = workers.worker_pids()[0], backends(database)[0]
-    with Asker(workers) as first, Asker(workers) as second:
-        before = first.known()
-        looked = "select state_change from pg_stat_activity where pid = %d and state = 'idle'" % backend
-        earlier = database.run(looked)
-        with standing_still(backend):
+class Withholding(threading.Thread):
+    """Before a server: passes all on, but what the server says only while the gate is open; there is where it held something back."""
+
+    def __init__(self, server):
+        super().__init__(daemon=True)
+        self.directory, self.server, self.gate, self.there = servers.make_directory(), str(server.directory / ".s.PGSQL.5432"), threading.Event(), threading.Event()
+        self.gate.set()
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.directory / ".s.PGSQL.5432"))
+        os.chmod(self.directory / ".s.PGSQL.5432", 0o777)
+        self.listener.listen()
+        self.start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=self.forward, args=(self.listener.accept()[0],), daemon=True).start()
+
+    def forward(self, client):
+        with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
+            server.connect(self.server)
+            for end in (end for _ in iter(int, 1) for end in select.select([client, server], [], [])[0]):
+                data = end.recv(65536)
+                if not data:
+                    return
+                if end is server and not self.gate.is_set():
+                    self.there.set()
+                    self.gate.wait()
+                (server if end is client else client).sendall(data)
+
+    def close(self):
+        self.gate.set()
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        shutil.rmtree(self.directory)
+
+
+def test_nobody_joins_a_look_that_was_out_before_they_asked(still, start_workers):
+    """The first one's look is answered, but that has not arrived yet when another writes, and then a second one asks."""
+    database, _ = still()
+    with contextlib.closing(Withholding(database.server)) as way:
+        workers = start_workers("host=%s user=event_matcher dbname=%s" % (way.directory, database.name))
+        with Asker(workers) as first, Asker(workers) as second, Asker(workers) as third:
+            before = first.known()
+            way.gate.clear()
             first.send()
-            wait_until_out(second)
-            os.kill(worker, signal.SIGSTOP)
-        servers.wait_until(lambda: database.run(looked) not in ([], earlier), "the look to be answered")
-        database.run(NAME % "after the look")
-        second.send()
-        os.kill(worker, signal.SIGCONT)
-        assert first.answer() == before, "what was committed after its look"
-        assert named(second.answer()) == (200, "after the look") == named(second.known())
+            way.there.wait(60)
+            database.run(NAME % "after the look")
+            second.send()
+            servers.wait_until(lambda: third.metric("event_matcher_requests_in_flight") == 2, "the second to be read")
+            way.gate.set()
+            assert first.answer() == before, "what was committed after its look"
+            assert named(second.answer()) == (200, "after the look") == named(second.known())
+
+
+def test_a_commit_that_changes_but_the_list_of_those_that_run_is_seen(still):
+    """One stays open, one writes, a third commits, and then the second: the oldest and the next transaction are the same then."""
+    database, workers = still()
+    with Asker(workers) as asker, psycopg.connect(database.owner_dsn) as first, psycopg.connect(database.owner_dsn) as second:
+        first.execute("select pg_current_xact_id()")
+        second.execute(NAME % "of the second")
+        database.run("create table third ()")
+        before, answer = text(database.server), named(asker.known())
+        second.commit()
+        after = text(database.server)
+        assert before.rpartition(":")[0] == after.rpartition(":")[0] and before != after, "the case"
+        assert answer != named(asker.ask()) == (200, "of the second") == named(asker.known())
+
+
+def test_what_a_batch_has_found_before_a_commit_is_not_known_after_it(still):
+    """The key is looked at, the policy waits for a lock, and meanwhile the key becomes another's."""
+    database, workers = still()
+    waiting = "select from pg_locks where not granted and database = (select oid from pg_database where datname = '%s')" % database.name
+    with Asker(workers) as asker, psycopg.connect(database.owner_dsn) as owner:
+        asker.known()
+        owner.execute("lock table authentik_policies_policy")
+        database.run("update authentik_core_user set username = 'so that it is asked in full' where id = 9")
+        asker.send()
+        servers.wait_until(lambda: database.run(waiting), "the batch to wait")
+        database.run("update authentik_core_token set user_id = 7 where key = '%s'" % ADMIN)
+        owner.commit()
+        assert asker.answer()[0] == 200, "the case: the key was looked at before"
+        assert asker.ask()[0] == 403 == asker.known()[0]
+
+
+def test_what_is_known_of_each_caller_is_what_was_found(still):
+    """Who may see which policies: everybody who holds an API key, whatever else was asked for them or about that policy."""
+    _, workers = still()
+    with Asker(workers) as asker:
+        known = {key: tuple(asker.known(key, policy)[0] for policy in ASKED) for key in HOLDERS}
+        assert known == {key: MIXED[key] for key in HOLDERS}
+        again = {key: tuple(asker.ask_and_tell(key, policy) for policy in ASKED) for key in HOLDERS}
+        assert {key: tuple((answer[0], was_known) for answer, was_known in told) for key, told in again.items()} == {
+            key: tuple((status, True) for status in MIXED[key]) for key in HOLDERS}
 
 
 # Many rounds
@@ -318,7 +444,8 @@ def test_none_is_stale_while_others_commit_thousands_of_times_a_second(still):
 def test_what_expires_between_two_requests_is_known_until_then_and_no_longer(still):
     """A key of an administrator's; one that hides an administrator's: of somebody who is not active, of somebody without rights."""
     database, workers = still()
-    keys = {"goes": (200, 403), "hidden by an inactive one": (403, 200), "hidden by one without rights": (403, 200), "stays": (200, 200)}
+    keys = {"goes": (200, 403), "hidden by an inactive one": (403, 200), "hidden by one without rights": (403, 200), "stays": (200, 200), "goes later": (200, 200)}
+    database.run("insert into authentik_core_token (user_id, identifier, key, expiring, expires) values (1, 'later', 'goes later', true, now() + interval '1 hour')")
     for key, user, low in (("goes", 1, True), ("hidden by an inactive one", 8, True), ("hidden by an inactive one", 1, False),
                            ("hidden by one without rights", 7, True), ("hidden by one without rights", 1, False), ("stays", 1, False)):
         database.run("insert into authentik_core_token (token_uuid, user_id, identifier, key, expiring, expires) select "
@@ -327,9 +454,9 @@ def test_what_expires_between_two_requests_is_known_until_then_and_no_longer(sti
     with Asker(workers) as asker:
         for key, (before, _) in keys.items():
             assert asker.known(key)[0] == before
-        text = database.run("select pg_current_snapshot()::text")
+        snapshot = text(database.server)
         servers.wait_until(lambda: database.run("select from authentik_core_token where key = 'goes' and expires < now()"), "the hour")
         for key, (_, after) in keys.items():
             assert asker.ask(key)[0] == after, key
-        assert [asker.known(key)[0] for key in keys if key != "goes"] == [200, 200, 200]
-        assert database.run("select pg_current_snapshot()::text") == text, "nothing was committed"
+        assert [asker.known(key)[0] for key in keys if key != "goes"] == [200, 200, 200, 200]
+        assert text(database.server) == snapshot, "nothing was committed"

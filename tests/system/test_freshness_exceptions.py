@@ -334,6 +334,7 @@ def test_what_is_known_is_found_anew_after_each_reading_of_the_facts(still):
 # Each commits what other sessions hear of only after the commit, and locks nothing that they read; and what an answer is once they have heard.
 GAPS = {
     "revoke": ("revoke select on authentik_policies_policy from event_matcher", lambda answer: answer[0] == 503),
+    "membership": ("revoke readers from event_matcher", lambda answer: answer[0] == 503),
     "schema": ("alter schema public rename to away; alter schema other rename to public", lambda answer: named(answer) == (200, "of the other schema")),
     "inherit": ("alter table more inherit authentik_policies_policybinding", lambda answer: answer[1].get("bound_to") == 2),
 }
@@ -372,7 +373,7 @@ def can_attach():
 
 @pytest.mark.skipif(not can_attach(), reason="only root may attach gdb to a process here")
 def test_what_reaches_other_sessions_after_its_commit_is_seen_after_the_next_reading_of_the_facts(still, tmp_path):
-    """A right that goes, a schema that is renamed, a child that a table gets: an answer may be older than these, but for ten seconds only."""
+    """A right that goes, one that was another role's, a schema that is renamed, a child that a table gets: an answer may be older than these, but for ten seconds only."""
     with contextlib.ExitStack() as stack:
         pools = {kind: still(database_wait="1s") for kind in GAPS}
         askers = {kind: stack.enter_context(Asker(workers)) for kind, (_, workers) in pools.items()}
@@ -380,6 +381,8 @@ def test_what_reaches_other_sessions_after_its_commit_is_seen_after_the_next_rea
             database.run("create schema other")
             servers.load_sample(database.server, database.name, "-v", "schema=other")
             database.run(PREPARE)
+        pools["membership"][0].run("create role readers; grant select on authentik_policies_policy to readers; grant readers to event_matcher; "
+                                   "revoke select on authentik_policies_policy from event_matcher")
         old, before = {kind: asker.known() for kind, asker in askers.items()}, text(pools["revoke"][0].server)
         gaps = [Gap(pools[kind][0], statement, tmp_path) for kind, (statement, _) in GAPS.items()]
         assert text(pools["revoke"][0].server) != before
