@@ -166,22 +166,27 @@ static void note_expiry(struct store *store, const char *expires)
 		store_empty(store);
 }
 
-void store_keep(
-    struct store *store, const struct store_key *key, struct slice value, const char *expires)
+static void put(
+    struct store *store, uint64_t *place, const struct store_key *key, struct slice value)
 {
-	size_t length = sizeof(struct entry) + padded(value.length);
-	uint64_t *place;
-	bool found;
-
-	if (!store->stamp.length || value.length > STORE_VALUE_MAX || length > store->size)
-		return;
-	place = place_of(store, key, &found);
-	if (found && slice_is(value_at(store, *place), value))
-		return;
-	*place = make_room(store, length);
+	*place = make_room(store, sizeof(struct entry) + padded(value.length));
 	*entry_at(store, *place) = (struct entry){*key, value.length};
 	if (value.length)
 		memcpy(entry_at(store, *place) + 1, value.text, value.length);
+}
+
+void store_keep(
+    struct store *store, const struct store_key *key, struct slice value, const char *expires)
+{
+	uint64_t *place;
+	bool found;
+
+	if (!store->stamp.length || value.length > STORE_VALUE_MAX ||
+	    sizeof(struct entry) + padded(value.length) > store->size)
+		return;
+	place = place_of(store, key, &found);
+	if (!found || !slice_is(value_at(store, *place), value))
+		put(store, place, key, value);
 	if (expires)
 		note_expiry(store, expires);
 }

@@ -212,6 +212,13 @@ Test(store, an_expiry_counts_once_its_value_has_made_room_or_was_replaced_too)
 	cr_assert_not(holds("one", "2026-11-29 12:00:02+00"));
 }
 
+Test(store, an_expiry_counts_of_a_value_that_was_there_before_too)
+{
+	keep(1, "value");
+	keep_until(1, "value", LATER);
+	cr_assert_not(holds("one", "2026-11-29 12:00:02+00"));
+}
+
 Test(store, an_expiry_is_forgotten_with_the_stamp)
 {
 	keep_until(1, "value", LATER);
