@@ -445,12 +445,13 @@ def test_what_expires_between_two_requests_is_known_until_then_and_no_longer(sti
     """A key of an administrator's; one that hides an administrator's: of somebody who is not active, of somebody without rights."""
     database, workers = still()
     keys = {"goes": (200, 403), "hidden by an inactive one": (403, 200), "hidden by one without rights": (403, 200), "stays": (200, 200), "goes later": (200, 200)}
+    hour, = database.run("select (now() + interval '4 seconds')::text")[0]
     database.run("insert into authentik_core_token (user_id, identifier, key, expiring, expires) values (1, 'later', 'goes later', true, now() + interval '1 hour')")
     for key, user, low in (("goes", 1, True), ("hidden by an inactive one", 8, True), ("hidden by an inactive one", 1, False),
                            ("hidden by one without rights", 7, True), ("hidden by one without rights", 1, False), ("stays", 1, False)):
         database.run("insert into authentik_core_token (token_uuid, user_id, identifier, key, expiring, expires) select "
-                     "overlay(gen_random_uuid()::text placing '%d' from 1)::uuid, %d, '%s', '%s', %s, now() + interval '2 seconds'" %
-                     (0 if low else 9, user, "%s of %d" % (key, user), key, low))
+                     "overlay(gen_random_uuid()::text placing '%d' from 1)::uuid, %d, '%s', '%s', %s, '%s'" %
+                     (0 if low else 9, user, "%s of %d" % (key, user), key, low, hour))
     with Asker(workers) as asker:
         for key, (before, _) in keys.items():
             assert asker.known(key)[0] == before
