@@ -4,7 +4,7 @@
 -- (authentik/api/authentication.py). A plain join: without an index one scan serves the whole batch.
 prepare access_token (text[]) as
 select found.n, found.user_id, found.scoped and coalesce(u.is_active, false) as active,
-       coalesce(u.type = 'internal_service_account', false) as service, null as superuser_by, null as expires
+       u.type, null as superuser_by, null as expires
   from (select distinct on (asked.n) asked.n, t.user_id,
                'goauthentik.io/api' = any (regexp_split_to_array(t._scope, '\s+')) as scoped
           from unnest($1) with ordinality as asked (key, n)

@@ -6,8 +6,7 @@
 -- The oldest rule first: an API token that has not expired; of several the lowest token_uuid, whoever's it is
 -- (authentik/api/authentication.py, authentik/core/models.py). expires: from when on that row decides nothing.
 prepare caller (text[], uuid[], bool[]) as
-select found.n, found.user_id, coalesce(u.is_active, false) as active,
-       coalesce(u.type = 'internal_service_account', false) as service,
+select found.n, found.user_id, u.is_active as active, u.type,
        case
        when found.believed = any (array (
             select g.group_uuid from :"schema".authentik_core_group g where g.group_uuid = any ($2) and g.is_superuser))

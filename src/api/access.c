@@ -41,7 +41,7 @@ void access_start(struct access *access, struct guess_table *guesses)
 	access->service = access->access_token = false;
 	access->step = ACCESS_KEY;
 	inquiry->user = guess ? guess->user : 0;
-	inquiry->search = !inquiry->user;
+	inquiry->search = !guess;
 	uuid_clear(inquiry->superuser_by);
 	if (guess)
 		uuid_copy(inquiry->superuser_by, guess->superuser_by);

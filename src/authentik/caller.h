@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who holds a key: an API key (caller.sql), or an access token (access_token.sql). */
+/* Who holds a key: an API key (caller*.sql), or an access token (access_token.sql). */
 #ifndef AUTHENTIK_CALLER_H
 #define AUTHENTIK_CALLER_H
 

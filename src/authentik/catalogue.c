@@ -33,7 +33,7 @@ struct layout {
 	const char *name, *releases;
 	enum metric metric;
 	struct template_variable variables[4];
-	const char *common[10];
+	const char *common[13];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -49,7 +49,8 @@ struct layout {
 	{                                                                                          \
 		statement_tenants, statement_unknown_columns, statement_not_tables,                \
 		    statement_may_write, statement_snapshot, statement_knowable, statement_caller, \
-		    statement_policy, rights                                                       \
+		    statement_caller_known, statement_caller_one, statement_policy,                \
+		    statement_policy_one, rights                                                   \
 	}
 
 static const struct layout layouts[] = {

@@ -24,8 +24,26 @@ static int encode_policies(struct buffer *parameters, struct batch_part *part, c
 	return 1;
 }
 
-const struct statement event_matcher_statement = {
-    .name = "policy", .columns = COLUMNS, .same = same_policy, .encode = encode_policies};
+static int encode_one(struct buffer *parameters, struct batch_part *part, const void *facts)
+{
+	(void)facts;
+	buffer_clear(&parameters[0]);
+	buffer_append(&parameters[0], inquiry_of(part->of[0])->object, sizeof(uuid_t));
+	return 1;
+}
+
+static const struct statement *choose(const struct batch_part *part)
+{
+	static const struct statement one = {.name = "policy_one", .encode = encode_one};
+
+	return part->count == 1 ? &one : part->statement;
+}
+
+const struct statement event_matcher_statement = {.name = "policy",
+    .columns = COLUMNS,
+    .same = same_policy,
+    .encode = encode_policies,
+    .choose = choose};
 
 /*
  * The place of a column, which mostly is the one that it had in every release so far; -1: it is

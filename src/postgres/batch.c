@@ -66,16 +66,17 @@ void batch_add(struct batch *batch, struct question *question)
 	}
 }
 
-static_assert((int)UNNAMED_STATEMENTS == (int)BATCH_STATEMENTS &&
-		  (int)PREPARED_PARAMETERS == (int)STATEMENT_PARAMETERS,
-    "a batch can be asked either way");
+static_assert(
+    (int)PREPARED_PARAMETERS == (int)STATEMENT_PARAMETERS, "a batch can be asked either way");
 
 static bool send_part(struct batch *batch, struct batch_part *part, PGconn *connection,
     const void *facts, const struct unnamed *unnamed)
 {
 	const char *values[STATEMENT_PARAMETERS];
 	int lengths[STATEMENT_PARAMETERS], formats[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1};
-	int count = part->statement->encode(batch->parameters, part, facts);
+	const struct statement *statement =
+	    part->statement->choose ? part->statement->choose(part) : part->statement;
+	int count = statement->encode(batch->parameters, part, facts);
 
 	assert(count <= STATEMENT_PARAMETERS && batch->sent_count < BATCH_STATEMENTS);
 	for (int i = 0; i < count; i++) {
@@ -86,9 +87,8 @@ static bool send_part(struct batch *batch, struct batch_part *part, PGconn *conn
 	}
 	batch->sent[batch->sent_count++] = part->index;
 	if (unnamed)
-		return unnamed_send(unnamed, part->index, connection, values, lengths, formats);
-	return PQsendQueryPrepared(
-	    connection, part->statement->name, count, values, lengths, formats, 0);
+		return unnamed_send(unnamed, statement->name, connection, values, lengths, formats);
+	return PQsendQueryPrepared(connection, statement->name, count, values, lengths, formats, 0);
 }
 
 bool batch_send(

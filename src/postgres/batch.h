@@ -32,6 +32,11 @@ struct statement {
 	 * NULL.
 	 */
 	int (*encode)(struct buffer *parameters, struct batch_part *part, const void *facts);
+	/*
+	 * The one whose name and encode serve for the values of this part: another, cheaper one where they are a case that
+	 * it has been made for, with rows that are read like its own. NULL: it always serves itself.
+	 */
+	const struct statement *(*choose)(const struct batch_part *part);
 };
 
 enum answer_outcome {

@@ -9,7 +9,8 @@
 static const struct {
 	const char *name;
 	Oid oid;
-} types[] = {{"int", 23}, {"bool[]", 1000}, {"int[]", 1007}, {"text[]", 1009}, {"uuid[]", 2951}};
+} types[] = {{"int", 23}, {"text", 25}, {"bool[]", 1000}, {"int[]", 1007}, {"text[]", 1009},
+    {"uuid", 2950}, {"uuid[]", 2951}};
 
 static Oid find_type(const char *text, size_t length)
 {

@@ -202,22 +202,13 @@ static const char lent[] =
 /* Keeps one text, with its variables filled in; what is no PREPARE is a setting. */
 static bool keep(struct setup *setup, struct unnamed *unnamed, const char *text)
 {
-	const struct statement *const *set = setup->kind->set;
 	struct buffer *sql = &setup->flight.sql;
-	const char *name;
-	unsigned place = 0;
-	struct prepared statement;
 
 	buffer_clear(sql);
 	if (!template_fill(sql, text, setup->variables, setup->session->pg))
 		return false;
-	statement = prepared_read((const char *)sql->data);
-	name = statement.name;
-	if (!*name)
-		return unnamed_keep_setting(unnamed, sql);
-	while (strcmp(set[place]->name, name) != 0)
-		place++;
-	return unnamed_keep_statement(unnamed, place, sql);
+	return *prepared_read((const char *)sql->data).name ? unnamed_keep_statement(unnamed, sql)
+							    : unnamed_keep_setting(unnamed, sql);
 }
 
 /* What each batch needs in a session that is lent. */

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool keep(struct buffer *kept, const struct buffer *text)
 {
@@ -18,10 +19,10 @@ bool unnamed_keep_setting(struct unnamed *unnamed, const struct buffer *text)
 	return keep(&unnamed->settings[unnamed->settings_count++], text);
 }
 
-bool unnamed_keep_statement(struct unnamed *unnamed, unsigned place, const struct buffer *text)
+bool unnamed_keep_statement(struct unnamed *unnamed, const struct buffer *text)
 {
-	assert(place < UNNAMED_STATEMENTS);
-	return keep(&unnamed->texts[place], text);
+	assert(unnamed->texts_count < UNNAMED_STATEMENTS);
+	return keep(&unnamed->texts[unnamed->texts_count++], text);
 }
 
 bool unnamed_send_settings(const struct unnamed *unnamed, PGconn *connection)
@@ -33,14 +34,23 @@ bool unnamed_send_settings(const struct unnamed *unnamed, PGconn *connection)
 	return true;
 }
 
-bool unnamed_send(const struct unnamed *unnamed, unsigned place, PGconn *connection,
+static struct prepared find(const struct unnamed *unnamed, const char *name)
+{
+	struct prepared statement;
+	unsigned i = 0;
+
+	do {
+		assert(i < unnamed->texts_count);
+		statement = prepared_read((const char *)unnamed->texts[i++].data);
+	} while (strcmp(statement.name, name) != 0);
+	return statement;
+}
+
+bool unnamed_send(const struct unnamed *unnamed, const char *name, PGconn *connection,
     const char *const values[], const int lengths[], const int formats[])
 {
-	const char *text = (const char *)unnamed->texts[place].data;
-	struct prepared statement;
+	struct prepared statement = find(unnamed, name);
 
-	assert(text);
-	statement = prepared_read(text);
 	return PQsendQueryParams(connection, statement.body, statement.count, statement.types,
 	    values, lengths, formats, 0);
 }

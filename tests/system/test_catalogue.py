@@ -74,14 +74,16 @@ def test_a_migration_changes_the_layout_as_one_step_that_nobody_sees_before_its_
         changing.rollback()
 
 
-def test_a_column_that_comes_ends_the_policy_statement_at_its_next_execution(connect):
+@pytest.mark.parametrize("name, parameter", [("policy", "array['%s']::uuid[]"), ("policy_one", "'%s'")])
+def test_a_column_that_comes_ends_the_policy_statement_at_its_next_execution(connect, name, parameter):
     connection, table = connect("2025.12"), "authentik_policies_event_matcher_eventmatcherpolicy"
-    connection.execute(servers.statement("policy"))
+    connection.execute(servers.statement(name))
     policy = connection.execute("select policy_ptr_id::text from %s limit 1" % table).fetchone()[0]
-    assert len(connection.execute("execute policy (array['%s']::uuid[])" % policy).fetchall()) == 1
+    ask = "execute %s (%s)" % (name, parameter % policy)
+    assert len(connection.execute(ask).fetchall()) == 1
     connection.execute("alter table %s add column query text" % table)
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="cached plan must not change result type"):
-        connection.execute("execute policy (array['%s']::uuid[])" % policy)
+        connection.execute(ask)
 
 
 def missing(connection, version):
@@ -100,5 +102,6 @@ def test_the_statements_read_no_table_but_those_that_are_needed(version):
     of = RECORDED[version][0]
     names = {table for layouts, table in re.findall(r"\('\{(.*)\}', '(\w+)'", servers.needed()) if of in layouts.split(",")}
     members = "authentik_core_user_groups" if of == "roles_user_groups" else "authentik_core_user_ak_groups"
-    texts = [servers.statement(name, members) for name in ("facts", "caller", "access_token", "policy", "rights_" + of.split("_")[0])]
+    asked = ("facts", "caller", "caller_known", "caller_one", "access_token", "policy", "policy_one", "rights_" + of.split("_")[0])
+    texts = [servers.statement(name, members) for name in asked]
     assert set(re.findall(r'"public"\.(\w+)', "".join(texts))) == names

@@ -39,8 +39,11 @@ Test(prepared, every_statement_of_ours_can_be_taken_apart)
 {
 	cr_assert_eq(prepared_read(statement_facts).count, 0);
 	cr_assert_eq(prepared_read(statement_caller).count, 3);
+	cr_assert_eq(prepared_read(statement_caller_known).count, 2);
+	cr_assert_eq(prepared_read(statement_caller_one).count, 2);
 	cr_assert_eq(prepared_read(statement_access_token).count, 1);
 	cr_assert_eq(prepared_read(statement_policy).count, 1);
+	cr_assert_eq(prepared_read(statement_policy_one).count, 1);
 	cr_assert_eq(prepared_read(statement_rights_roles).count, 6);
 	cr_assert_eq(prepared_read(statement_rights_tree).count, 6);
 }

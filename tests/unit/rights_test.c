@@ -2,7 +2,6 @@
 /* A user's rights are read from their row, for the object that was asked about. */
 #include "authentik/rights.h"
 
-#include "authentik/caller.h"
 #include "sample_rows.h"
 
 static struct batch batch;
@@ -58,37 +57,4 @@ Test(rights, a_superusers_group_decides_whatever_else_is_said)
 
 	cr_assert(rights.sees_all);
 	cr_assert_eq(rights.superuser_by[0], 1);
-}
-
-static bool read_caller(struct caller *caller, const char *group)
-{
-	const char *const texts[] = {"1", "7", "t", "f", group};
-
-	put_row(STATEMENT_CALLER, 5, texts);
-	return caller_read(caller, &answer, &inquiry, INQUIRY_CALLER);
-}
-
-Test(rights, a_caller_has_a_user_and_the_group_that_makes_a_superuser)
-{
-	struct caller caller;
-
-	cr_assert(read_caller(&caller, "01000000-0000-0000-0000-000000000000"));
-	cr_assert(caller.user == 7 && caller.active && !caller.service && caller.superuser);
-	cr_assert_eq(caller.superuser_by[0], 1);
-}
-
-Test(rights, a_caller_without_such_a_group_is_no_superuser)
-{
-	struct caller caller;
-
-	cr_assert(read_caller(&caller, NULL));
-	cr_assert_not(caller.superuser);
-}
-
-Test(rights, nobody_holds_a_key_without_a_row)
-{
-	struct caller caller;
-
-	batch.parts[STATEMENT_CALLER].row_of[0] = -1;
-	cr_assert_not(read_caller(&caller, NULL));
 }
