@@ -64,10 +64,10 @@ FAILURES = int(os.environ.get("EVENT_MATCHER_ALLOCATIONS", 80))  # 2000 by hand:
 class Starved:
     """A worker of whose allocations one fails whenever the test says which, and a connection that it keeps."""
 
-    def __init__(self, listener, library, database, left):
+    def __init__(self, listener, library, database, left, known):
         self.path, self.left, self.kept = listener.getsockname(), left, None
         environment = {**os.environ, "LD_PRELOAD": str(library), "FAIL_MALLOC_FILE": left.name}
-        self.process = subprocess.Popen([PLAIN, *servers.options(database=database.dsn + " passfile=/dev/null", database_wait="1s")],
+        self.process = subprocess.Popen([PLAIN, *servers.options(database=database.dsn + " passfile=/dev/null", database_wait="1s", known_answers=known)],
                                         stdin=listener, stderr=subprocess.DEVNULL, env=environment)
         self.memory = mmap.mmap(left.fileno(), 8)
 
@@ -95,11 +95,11 @@ class Starved:
         return reply.status if len(reply.body) == int(reply.headers["content-length"]) else "broken off"
 
 
-@pytest.fixture
-def starved(listener, fail_malloc, alone, tmp_path):
+@pytest.fixture(params=["1MiB", 0], ids=["known", "in full"])
+def starved(request, listener, fail_malloc, alone, tmp_path):
     (tmp_path / "left").write_bytes(bytes(8))
     with open(tmp_path / "left", "r+b") as left:
-        worker = Starved(listener, fail_malloc, alone, left)
+        worker = Starved(listener, fail_malloc, alone, left, request.param)
         yield worker
         worker.fail_after(0)
         worker.process.send_signal(signal.SIGTERM)

@@ -10,9 +10,12 @@ import psycopg
 import pytest
 
 import conftest
+import fastcgi
 import load
+import metrics
 import servers
 import upgrades
+from sample import ADMIN, URI
 
 # The recorded 2025.12 was changed once more after its upgrade. What was changed names a random user, group or role, or one
 # that was made for the purpose; of what the upgrade made, this many rows were taken away again, all of them random ones'.
@@ -219,3 +222,18 @@ def test_a_statement_that_waits_for_a_migrations_lock_gives_way_within_lock_time
         with load.Load(workers.socket, [("sample-key-admin", POLICIES[0])]) as running:
             servers.wait_until(lambda: load.unavailable_for(running.answers, 0, float("inf")), "a statement that gave way")
         assert "canceling statement due to lock timeout" in workers.log()
+
+
+def test_what_is_known_is_answered_while_a_migration_holds_a_lock_and_nothing_is_committed(start_workers, own):
+    """Who commits meanwhile, or the reading of the facts that is due, takes that away: then it is tried once more."""
+    workers = start_workers(own, lock_timeout="300ms", request_timeout="5s", known_answers="1MiB")
+
+    def is_known_beside_a_lock():
+        assert [fastcgi.ask(workers.socket, URI, ADMIN).status for _ in range(3)] == [200] * 3
+        before = metrics.known_answers(workers, 0)
+        with psycopg.connect(own.owner_dsn) as migration:
+            migration.execute("lock table authentik_core_user, authentik_core_token, authentik_policies_policy in access exclusive mode")
+            statuses = [fastcgi.ask(workers.socket, URI, ADMIN).status for _ in range(10)]
+        return statuses == [200] * 10 and metrics.known_answers(workers) == before + 10
+
+    servers.wait_until(is_known_beside_a_lock, "ten known answers beside a lock")
