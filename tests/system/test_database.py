@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 import fastcgi
+import metrics
 import sample
 import servers
 from sample import ADMIN, POLICIES, URI
@@ -277,10 +278,11 @@ def test_a_batch_that_waits_behind_a_slow_one_is_not_taken_for_a_lost_connection
         lock.execute("lock table guardian_roleobjectpermission in access exclusive mode")
         clients = [kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(101)]
         for number, client in enumerate(clients):
-            key = "sample-key-employee" if number < 2 else ADMIN
-            client.send(sample.request(key=key))
-            if number == 0:
+            if number == 1:
                 servers.wait_until(lambda: own.run("select count(*) from pg_locks where not granted")[0][0], "the first batch to wait")
+            if number == 100:
+                servers.wait_until(lambda: metrics.read(metrics.ask(workers))["event_matcher_requests_in_flight"] == 100, "the second to be sent")
+            client.send(sample.request(key="sample-key-employee" if number < 2 else ADMIN))
         got = [client.reply().status for client in clients]
     assert got[:2] == [504, 504] and got[-1] == 200 and set(got) == {200, 504}, got
     assert "is lost" not in workers.log()

@@ -290,16 +290,22 @@ Test(known, what_expires_is_not_known_after_that)
 	cr_assert_not(is_known());
 }
 
+static void look_at(int number)
+{
+	char text[40];
+
+	sprintf(text, "%d:%d:", number, number);
+	look(FIT, (struct seen){text, NOON, OURS, NULL});
+}
+
 /* So many looks, each of which finds another snapshot, or each second one. */
 static void look_often(int count, int apart)
 {
 	static int number;
-	char text[40];
 
 	for (int i = 0; i < count; i++) {
 		number += i % apart == 0;
-		sprintf(text, "%d:%d:", number, number);
-		look(FIT, (struct seen){text, NOON, OURS, NULL});
+		look_at(number);
 	}
 }
 
@@ -326,6 +332,16 @@ Test(known, where_half_of_them_do_not_it_goes_on)
 	look_often(200, 2);
 	cr_assert_neq(known_wants(&known), 0);
 	expect_state(METRIC_KNOWN_USED, KNOWN_USED);
+}
+
+Test(known, where_three_of_five_find_another_it_rests)
+{
+	static const int snapshots[] = {0, 0, 1, 1, 2};
+
+	for (int i = 0; i < 40; i++)
+		look_at(10 * (i / 5) + snapshots[i % 5]);
+	cr_assert_eq(known_wants(&known), 0);
+	expect_state(METRIC_KNOWN_COMMITS, KNOWN_COMMITS);
 }
 
 /* As where one client asks, and something is committed before each of its requests. */
