@@ -267,7 +267,8 @@ def logged(own):
         servers.wait_until(lambda: time_stamp in own.server.log(), "the server's log")
         log = own.server.log()
         new, at[0] = log[at[0]:], len(log)
-        return {re.sub(r"\s+", " ", text.strip()) for text in re.findall(r"LOG:  (execute [^:]*: .*?)(?=\n\d{4}-\d\d-\d\d )", new + "\n2026-01-01 ", re.S)}
+        return {re.sub(r"\s+", " ", text.strip()) for text in re.findall(r"LOG:  (execute [^:]*: .*?)(?=\n\d{4}-\d\d-\d\d )", new + "\n2026-01-01 ", re.S)
+                if not text.startswith("execute facts:")}  # asked every ten seconds
 
     own.said = said
     return own
@@ -297,7 +298,8 @@ KEYS = ["' or ''='", "';drop table authentik_core_token;--", "\\'; select 1; --"
 def test_whatever_is_asked_the_database_sees_the_same_statements(start_workers, logged, figure):
     workers = start_workers(logged)
     ask = lambda uri, key: fastcgi.ask(workers.socket, uri, key).status
-    assert (ask(URI, ADMIN), ask(URI, "sample-key-helpdesk"), ask(URI, "nope"), ask(URI, "sample-token-admin")) == (200, 404, 403, 200)
+    for _ in range(2):  # what is guessed of a key is asked about in other words
+        assert (ask(URI, ADMIN), ask(URI, "sample-key-helpdesk"), ask(URI, "nope"), ask(URI, "sample-token-admin")) == (200, 404, 403, 200)
     known = logged.said()
     with Connection(workers.socket) as connection:
         for query in QUERIES:
