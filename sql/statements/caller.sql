@@ -18,16 +18,20 @@ select found.n, found.user_id, u.is_active as active, u.type,
        when found.search then (
             select m.group_id
               from :"schema".:members m
-              join :"schema".authentik_core_group g on g.group_uuid = m.group_id
-             where m.user_id = u.id and g.is_superuser
+             where m.user_id = u.id
+               and exists (
+                   select from :"schema".authentik_core_group g where g.group_uuid = m.group_id and g.is_superuser offset 0)
              limit 1)
        end as superuser_by,
        found.expires
-  from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id,
-               case when t.expiring then t.expires end as expires
+  from (select distinct on (asked.n) asked.n, asked.believed, asked.search, t.user_id, t.expires
           from unnest($1, $2, $3) with ordinality as asked (key, believed, search, n)
-          join :"schema".authentik_core_token t on t.key = asked.key
-         where t.intent = 'api'
-           and (t.expiring and t.expires < now()) is not true
+         cross join lateral (
+               select t.token_uuid, t.user_id, case when t.expiring then t.expires end as expires
+                 from :"schema".authentik_core_token t
+                where t.key = asked.key
+                  and t.intent = 'api'
+                  and (t.expiring and t.expires < now()) is not true
+               offset 0) t
          order by asked.n, t.token_uuid) found
   left join :"schema".authentik_core_user u on u.id = found.user_id;

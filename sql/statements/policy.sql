@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Each of these event matcher policies that exists; n is its place in $1.
+-- Each of these event matcher policies; n is its place in $1. One that is not there has no name: an outer join, unlike an inner
+-- one, is not turned around, however small the tables were when it was planned.
 -- The row is taken whole, as a release of authentik may bring or drop a column: PostgreSQL then refuses the next
 -- execution (0A000, the result's type has changed), and nobody is answered without it. So the columns are to be found
 -- by their names, not by their places.
@@ -16,5 +17,5 @@ select asked.n, p.name, p.execution_logging,
             where v.policy_id = asked.id)) as bound_to,
        e.*
   from unnest($1) with ordinality as asked (id, n)
-  join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e on e.policy_ptr_id = asked.id
-  join :"schema".authentik_policies_policy p on p.policy_uuid = asked.id;
+  left join :"schema".authentik_policies_event_matcher_eventmatcherpolicy e on e.policy_ptr_id = asked.id
+  left join :"schema".authentik_policies_policy p on p.policy_uuid = e.policy_ptr_id;

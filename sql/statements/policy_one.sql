@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- policy.sql, which says more, for one policy: no list is unfolded.
+-- policy.sql, which says more, for one policy, if it is there: no list is unfolded.
 prepare policy_one (uuid) as
 select 1 as n, p.name, p.execution_logging,
        cardinality(array (

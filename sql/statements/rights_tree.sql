@@ -38,12 +38,17 @@ select asked.n, known.sees_all, object.granted,
        with recursive ancestor (own, parent_id, is_superuser, depth) as (
             select g.group_uuid, g.parent_id, g.is_superuser, 0
               from :"schema".authentik_core_user_ak_groups m
-              join :"schema".authentik_core_group g on g.group_uuid = m.group_id
+             cross join lateral (
+                   select g.group_uuid, g.parent_id, g.is_superuser
+                     from :"schema".authentik_core_group g
+                    where g.group_uuid = m.group_id
+                   offset 0) g
              where m.user_id = asked.id and (g.is_superuser or g.parent_id is not null)
              union all
             select a.own, g.parent_id, g.is_superuser, a.depth + 1
               from ancestor a
-              join :"schema".authentik_core_group g on g.group_uuid = a.parent_id
+             cross join lateral (
+                   select g.parent_id, g.is_superuser from :"schema".authentik_core_group g where g.group_uuid = a.parent_id offset 0) g
              where a.depth < 19)
        select own from ancestor where is_superuser limit 1)
        end as superuser_by
@@ -75,7 +80,11 @@ select asked.n, known.sees_all, object.granted,
                          union all
                         select g.parent_id, g.is_superuser, a.depth + 1
                           from ancestor a
-                          join :"schema".authentik_core_group g on g.group_uuid = a.parent_id
+                         cross join lateral (
+                               select g.parent_id, g.is_superuser
+                                 from :"schema".authentik_core_group g
+                                where g.group_uuid = a.parent_id
+                               offset 0) g
                          where a.depth < 19)
                    select from ancestor where is_superuser)
               end as sees_all

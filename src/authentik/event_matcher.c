@@ -84,7 +84,7 @@ bool event_matcher_read(
 	const PGresult *rows;
 	int row = batch_row(answer, &inquiry->question, STATEMENT_POLICY, &rows);
 
-	if (row < 0)
+	if (row < 0 || PQgetisnull(rows, row, NAME))
 		return false;
 	*policy = (struct event_matcher){.name = PQgetvalue(rows, row, NAME),
 	    .bound_to = PQgetvalue(rows, row, BOUND_TO),

@@ -1,20 +1,5 @@
 -- SPDX-License-Identifier: MIT
 -- Makes the tables of a small directory large, behind the back of the planner: none of them is analyzed.
-alter table authentik_core_group set (autovacuum_enabled = false);
-alter table authentik_core_user set (autovacuum_enabled = false);
-alter table authentik_core_user_groups set (autovacuum_enabled = false);
-alter table authentik_core_token set (autovacuum_enabled = false);
-alter table authentik_providers_oauth2_accesstoken set (autovacuum_enabled = false);
-alter table authentik_core_groupparentage set (autovacuum_enabled = false);
-alter materialized view authentik_core_groupancestry set (autovacuum_enabled = false);
-alter table authentik_rbac_role set (autovacuum_enabled = false);
-alter table authentik_core_user_roles set (autovacuum_enabled = false);
-alter table authentik_core_group_roles set (autovacuum_enabled = false);
-alter table guardian_rolemodelpermission set (autovacuum_enabled = false);
-alter table guardian_roleobjectpermission set (autovacuum_enabled = false);
-alter table authentik_policies_policy set (autovacuum_enabled = false);
-alter table authentik_policies_event_matcher_eventmatcherpolicy set (autovacuum_enabled = false);
-alter table authentik_policies_policybinding set (autovacuum_enabled = false);
 
 insert into authentik_core_group (group_uuid, name)
 select ('eeeeeeee-0000-4000-8000-' || to_char(n, 'FM000000000000'))::uuid, 'grown-' || n from generate_series(1, 20000) n;
