@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Makes what the workers need in the database that PG* name: the role, with the password that is in the file
-# EVENT_MATCHER_ROLE_PASSWORD_FILE, and the index. Before that it loads the files of /sql that EVENT_MATCHER_LOAD names. It
+# EVENT_MATCHER_ROLE_PASSWORD_FILE, and the indexes. Before that it loads the files of /sql that EVENT_MATCHER_LOAD names. It
 # runs as a service of its own (compose.authentik.yaml), or where PostgreSQL's image makes the database (compose.yaml).
 set -eu
 export PGUSER="${PGUSER:-$POSTGRES_USER}" PGDATABASE="${PGDATABASE:-$POSTGRES_DB}"
@@ -31,4 +31,4 @@ case $said in
 	;;
 esac
 PGOPTIONS="-c client_min_messages=warning" run -f /sql/index.sql
-echo "init: the role event_matcher and the index are there"
+echo "init: the role event_matcher and the indexes are there"

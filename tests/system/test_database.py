@@ -397,14 +397,51 @@ def test_the_statements_run_in_psql(either):
             either.server.load(path, either.name, *servers.psql_variables(MEMBERS[either.layout]))
 
 
-def test_index_sql_makes_an_index_that_the_lookup_of_tokens_uses(own):
+# The indexes of sql/index.sql, their tables, and the statements that are to use them.
+INDEXES = {"event_matcher_accesstoken_token": ("authentik_providers_oauth2_accesstoken", {"access_token": "array['x']"}),
+           "event_matcher_token_key": ("authentik_core_token", {"caller": "array['x'], null, null", "caller_known": "array['x'], null",
+                                                                "caller_one": "'x', null"})}
+
+
+def make_indexes(database, *options):
+    return subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *options, "-f", servers.ROOT / "sql" / "index.sql", database.owner_dsn],
+                          capture_output=True, text=True)
+
+
+def test_index_sql_makes_indexes_that_the_lookups_use(own):
     own.run("drop index authentik_p_token_e00883_hash; alter schema public rename to tenant")
-    own.server.load(servers.ROOT / "sql" / "index.sql", own.name, "-v", "schema=tenant")
+    assert make_indexes(own, "-v", "schema=tenant").returncode == 0
     own.run("alter schema tenant rename to public")
     own.run("insert into authentik_providers_oauth2_accesstoken (user_id, token, _scope) "
             "select 1, 't' || n, '' from generate_series(1, 20000) n; analyze authentik_providers_oauth2_accesstoken")
     with psycopg.connect(own.dsn) as connection:
         connection.execute("set plan_cache_mode = force_generic_plan")
-        connection.execute(servers.statement("access_token"))
-        plan = "\n".join(row for row, in connection.execute("explain execute access_token(array['x'])"))
-    assert "event_matcher_accesstoken_token" in plan
+        connection.execute(servers.statement("session_lookup"))
+        for index, (_, statements) in INDEXES.items():
+            for name, parameters in statements.items():
+                connection.execute(servers.statement(name))
+                plan = "\n".join(row for row, in connection.execute("explain execute %s (%s)" % (name, parameters)))
+                assert "using %s on" % index in plan, plan
+
+
+def test_index_sql_makes_no_second_index_of_access_tokens(own):
+    assert make_indexes(own).returncode == make_indexes(own).returncode == 0
+    made = own.run("select relname::text from pg_class where relname ~ '^event_matcher_'")
+    assert made == [("event_matcher_token_key",)]
+
+
+@pytest.mark.parametrize("index", INDEXES)
+def test_index_sql_says_where_an_index_of_its_own_is_invalid(own, index):
+    own.run("drop index authentik_p_token_e00883_hash")
+    assert make_indexes(own).returncode == 0
+    own.run("update pg_index set indisvalid = false where indexrelid = '%s'::regclass" % index)
+    result = make_indexes(own)
+    assert result.returncode == 3 and "the index %s is invalid" % index in result.stderr
+    assert "drop index concurrently %s; and again" % index in result.stderr
+    own.run("drop index concurrently %s" % index)
+    assert make_indexes(own).returncode == 0
+
+
+def test_index_sql_does_not_take_what_has_its_name_for_its_index(own):
+    own.run("create index event_matcher_token_key on authentik_core_group (name)")
+    assert "the index event_matcher_token_key is invalid" in make_indexes(own).stderr

@@ -117,7 +117,7 @@ def test_a_package_that_is_removed_first_leaves_an_nginx_that_starts_and_authent
     host.run("systemctl restart nginx; rm /etc/nginx/not-ours; rmdir /etc/nginx/event-matcher")
     assert "from authentik" in answer(host) and "will not start" not in said.stdout + said.stderr
     host.run("apt-get purge -y --autoremove event-matcher-fcgi; rm /etc/event-matcher-fcgi.password; runuser -u postgres -- psql -d authentik -c "
-             "'drop index event_matcher_accesstoken_token' -c 'drop owned by event_matcher' -c 'drop role event_matcher'; "
+             "'drop index event_matcher_token_key' -c 'drop owned by event_matcher' -c 'drop role event_matcher'; "
              "sed -i '\\#/etc/nginx/event-matcher/#d' /etc/nginx/sites-available/authentik")
 
 
