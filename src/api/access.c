@@ -23,6 +23,8 @@ static enum access_verdict go_to(struct access *access, enum access_step step)
 {
 	assert(access->step != ACCESS_DECIDED);
 	access->step = step;
+	access->inquiry.sees_all =
+	    false; /* what was guessed goes along with the first question only */
 	return ACCESS_ASKS;
 }
 
@@ -42,6 +44,7 @@ void access_start(struct access *access, struct guess_table *guesses)
 	access->step = ACCESS_KEY;
 	inquiry->user = guess ? guess->user : 0;
 	inquiry->search = !guess;
+	inquiry->sees_all = guess && guess->sees_all;
 	uuid_clear(inquiry->superuser_by);
 	if (guess)
 		uuid_copy(inquiry->superuser_by, guess->superuser_by);
@@ -64,8 +67,7 @@ bool access_is_slow(const struct access *access)
 
 static void learn_rights(struct access *access, const struct rights *rights)
 {
-	guess_learn_rights(
-	    access->guesses, &access->inquiry, rights->superuser_by, access->access_token);
+	guess_learn_rights(access->guesses, &access->inquiry, rights, access->access_token);
 }
 
 /*
@@ -82,6 +84,14 @@ static enum access_verdict verdict_of(const struct rights *rights, bool service)
 static enum access_verdict decide_rights(struct access *access, const struct rights *rights)
 {
 	return decided(access, verdict_of(rights, access->service));
+}
+
+/* They were asked for along with the key, for the right user. */
+static enum access_verdict decide_own_rights(struct access *access, const struct rights *rights)
+{
+	if (!uuid_is_null(rights->superuser_by) || rights->sees_all != access->inquiry.sees_all)
+		learn_rights(access, rights);
+	return decide_rights(access, rights);
 }
 
 /*
@@ -101,13 +111,11 @@ static enum access_verdict decide_key(
 			guess_learn_superuser(access->guesses, inquiry, caller->superuser_by);
 		return decided(access, ACCESS_ALLOWED);
 	}
-	if (rights && caller->user == inquiry->user) {
-		if (!uuid_is_null(rights->superuser_by))
-			learn_rights(access, rights);
-		return decide_rights(access, rights);
-	}
+	if (caller->user != inquiry->user)
+		uuid_clear(inquiry->superuser_by);
+	else if (rights && !rights->undecided)
+		return decide_own_rights(access, rights);
 	inquiry->user = caller->user;
-	uuid_clear(inquiry->superuser_by);
 	return go_to(access, ACCESS_RIGHTS);
 }
 
@@ -186,7 +194,7 @@ enum access_verdict access_take(
 		rights = rights_read(answer, inquiry, access->rights);
 	if (found && held && holder == INQUIRY_CALLER)
 		findings_keep_caller(found, access->digest, &caller);
-	if (found && rights_asked)
+	if (found && rights_asked && !rights.undecided)
 		findings_keep_rights(
 		    found, access->rights, inquiry->user, inquiry->object, &rights);
 	return access_decide(access, held ? &caller : NULL, rights_asked ? &rights : NULL);

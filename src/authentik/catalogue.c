@@ -33,7 +33,7 @@ struct layout {
 	const char *name, *releases;
 	enum metric metric;
 	struct template_variable variables[4];
-	const char *common[13];
+	const char *common[14];
 	bool names_scheme, charset;  /* as in struct facts */
 	bool may_be_plain_not_found; /* some of its releases are, as facts.sql tells */
 };
@@ -45,24 +45,24 @@ struct layout {
 			"members", members                                                         \
 		}                                                                                  \
 	}
-#define COMMON(rights)                                                                             \
+#define COMMON(rights, rights_known)                                                               \
 	{                                                                                          \
 		statement_tenants, statement_unknown_columns, statement_not_tables,                \
 		    statement_may_write, statement_snapshot, statement_knowable, statement_caller, \
 		    statement_caller_known, statement_caller_one, statement_policy,                \
-		    statement_policy_one, rights                                                   \
+		    statement_policy_one, rights, rights_known                                     \
 	}
 
 static const struct layout layouts[] = {
     {"tree", "layout tree: authentik 2024.8 to 2025.10", METRIC_LAYOUT_TREE,
-	VARIABLES("authentik_core_user_ak_groups"), COMMON(statement_rights_tree), true, true,
-	true},
+	VARIABLES("authentik_core_user_ak_groups"),
+	COMMON(statement_rights_tree, statement_rights_known_tree), true, true, true},
     {"roles_ak_groups", "layout roles_ak_groups: authentik 2025.12", METRIC_LAYOUT_ROLES_AK_GROUPS,
-	VARIABLES("authentik_core_user_ak_groups"), COMMON(statement_rights_roles), false, true,
-	false},
+	VARIABLES("authentik_core_user_ak_groups"),
+	COMMON(statement_rights_roles, statement_rights_known_roles), false, true, false},
     {"roles_user_groups", "layout roles_user_groups: authentik 2026.2 and later",
 	METRIC_LAYOUT_ROLES_USER_GROUPS, VARIABLES("authentik_core_user_groups"),
-	COMMON(statement_rights_roles), false, false, false},
+	COMMON(statement_rights_roles, statement_rights_known_roles), false, false, false},
 };
 
 static const struct facts *facts_of(const void *facts)

@@ -51,12 +51,14 @@ void guess_learn_superuser(
 }
 
 void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry,
-    const uuid_t superuser_by, bool access_token)
+    const struct rights *rights, bool access_token)
 {
-	struct guess guess = {
-	    .hash = hash_of(inquiry), .user = inquiry->user, .access_token = access_token};
+	struct guess guess = {.hash = hash_of(inquiry),
+	    .user = inquiry->user,
+	    .access_token = access_token,
+	    .sees_all = rights->sees_all};
 
-	uuid_copy(
-	    guess.superuser_by, uuid_is_null(superuser_by) ? inquiry->superuser_by : superuser_by);
+	uuid_copy(guess.superuser_by,
+	    uuid_is_null(rights->superuser_by) ? inquiry->superuser_by : rights->superuser_by);
 	remember(table, &guess);
 }

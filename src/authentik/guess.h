@@ -4,6 +4,7 @@
 #define AUTHENTIK_GUESS_H
 
 #include "authentik/inquiry.h"
+#include "authentik/rights.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,6 +24,7 @@ struct guess {
 	int user; /* whose rights are to be asked for along; 0: a superuser by a group of their own */
 	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
 	bool access_token;   /* what the key is */
+	bool sees_all;       /* the user */
 };
 
 /* The hash says in which set a guess stands. All zero is empty. */
@@ -45,10 +47,10 @@ void guess_learn_superuser(
     struct guess_table *table, const struct inquiry *inquiry, const uuid_t superuser_by);
 
 /*
- * The rights of the inquiry's user had to be asked for; superuser_by is the group that was found
- * to be why they may see all, or nil: what the inquiry named stays the guess then.
+ * The rights of the inquiry's user had to be asked for. Where no group was found to be why they may see all, what the inquiry
+ * named stays the guess.
  */
 void guess_learn_rights(struct guess_table *table, const struct inquiry *inquiry,
-    const uuid_t superuser_by, bool access_token);
+    const struct rights *rights, bool access_token);
 
 #endif

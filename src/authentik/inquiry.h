@@ -44,6 +44,8 @@ struct inquiry {
 	int user;
 	uuid_t superuser_by; /* the group to be looked at first; nil: none is known */
 	bool search; /* of a caller: where that is not why, look at all groups of the user */
+	bool
+	    sees_all; /* of a user: they did the last time, and only whether they still do need be asked */
 	unsigned
 	    user_object; /* set by rights: of the user's objects in the batch, which one is this one's */
 };

@@ -46,9 +46,17 @@ static unsigned count_askers(const struct batch_part *part)
 	return count;
 }
 
-int rights_encode(struct buffer *parameters, struct batch_part *part, int permission)
+static void encode_permission(struct buffer *parameter, int permission)
 {
 	const uint32_t bytes = htobe32((uint32_t)permission);
+
+	buffer_clear(parameter);
+	if (permission)
+		buffer_append(parameter, &bytes, sizeof(bytes));
+}
+
+int rights_encode(struct buffer *parameters, struct batch_part *part, int permission)
+{
 	unsigned first = 1;
 
 	array_start(&parameters[0], ARRAY_INT4, part->count);
@@ -56,9 +64,7 @@ int rights_encode(struct buffer *parameters, struct batch_part *part, int permis
 	array_start(&parameters[2], ARRAY_INT4, part->count);
 	array_start(&parameters[3], ARRAY_INT4, part->count);
 	array_start(&parameters[4], ARRAY_UUID, count_askers(part));
-	buffer_clear(&parameters[5]);
-	if (permission)
-		buffer_append(&parameters[5], &bytes, sizeof(bytes));
+	encode_permission(&parameters[5], permission);
 	for (unsigned i = 0; i < part->count; i++) {
 		const struct inquiry *inquiry = inquiry_of(part->of[i]);
 		unsigned count = append_objects(&parameters[4], part, i);
@@ -72,15 +78,48 @@ int rights_encode(struct buffer *parameters, struct batch_part *part, int permis
 	return 6;
 }
 
-static int encode(struct buffer *parameters, struct batch_part *part, const void *facts)
+static int permission_of(const void *facts)
 {
-	return rights_encode(parameters, part, ((const struct facts *)facts)->permission);
+	return ((const struct facts *)facts)->permission;
 }
 
-const struct statement rights_statement = {
-    .name = "rights", .columns = COLUMNS, .complete = true, .same = same_user, .encode = encode};
+static int encode(struct buffer *parameters, struct batch_part *part, const void *facts)
+{
+	return rights_encode(parameters, part, permission_of(facts));
+}
 
-/* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless. */
+static int encode_known(struct buffer *parameters, struct batch_part *part, const void *facts)
+{
+	array_start(&parameters[0], ARRAY_INT4, part->count);
+	array_start(&parameters[1], ARRAY_UUID, part->count);
+	for (unsigned i = 0; i < part->count; i++) {
+		append_number(&parameters[0], (unsigned)inquiry_of(part->of[i])->user);
+		array_append(&parameters[1], inquiry_of(part->of[i])->superuser_by, sizeof(uuid_t));
+	}
+	encode_permission(&parameters[2], permission_of(facts));
+	return 3;
+}
+
+/* Each question counts: two about one user may differ in what was guessed. */
+static const struct statement *choose(const struct batch_part *part)
+{
+	static const struct statement known = {.name = "rights_known", .encode = encode_known};
+
+	for (unsigned i = 0; i < part->batch->count; i++)
+		if (part->batch->members[i]->wants >> part->index & 1 &&
+		    !inquiry_of(part->batch->members[i])->sees_all)
+			return part->statement;
+	return &known;
+}
+
+const struct statement rights_statement = {.name = "rights",
+    .columns = COLUMNS,
+    .complete = true,
+    .same = same_user,
+    .encode = encode,
+    .choose = choose};
+
+/* granted is an array's text, {t,f,...}, or NULL where sees_all makes it needless, or it was not asked for. */
 struct rights rights_read(
     const struct answer *answer, const struct inquiry *inquiry, enum inquiry_wants asked)
 {
@@ -94,6 +133,7 @@ struct rights rights_read(
 		rights.sees_all |=
 		    uuid_parse(PQgetvalue(rows, row, SUPERUSER_BY), rights.superuser_by) == 0;
 	rights.sees_any = *PQgetvalue(rows, row, ANY) == 't';
+	rights.undecided = !rights.sees_all && PQgetisnull(rows, row, GRANTED);
 	rights.granted = at < (size_t)PQgetlength(rows, row, GRANTED) &&
 			 PQgetvalue(rows, row, GRANTED)[at] == 't';
 	return rights;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a user may see (rights.sql). */
+/* What a user may see (rights_*.sql). */
 #ifndef AUTHENTIK_RIGHTS_H
 #define AUTHENTIK_RIGHTS_H
 
@@ -8,6 +8,8 @@
 struct rights {
 	bool sees_all, sees_any; /* of the user */
 	bool granted;            /* this policy, to this user */
+	bool
+	    undecided; /* who was asked only whether they still see all does not: they are to be asked about in full */
 	uuid_t
 	    superuser_by; /* the group that was found to be why, itself or an ancestor; nil: none */
 };

@@ -102,6 +102,7 @@ def test_the_statements_read_no_table_but_those_that_are_needed(version):
     of = RECORDED[version][0]
     names = {table for layouts, table in re.findall(r"\('\{(.*)\}', '(\w+)'", servers.needed()) if of in layouts.split(",")}
     members = "authentik_core_user_groups" if of == "roles_user_groups" else "authentik_core_user_ak_groups"
-    asked = ("facts", "caller", "caller_known", "caller_one", "access_token", "policy", "policy_one", "rights_" + of.split("_")[0])
+    asked = ("facts", "caller", "caller_known", "caller_one", "access_token", "policy", "policy_one", "rights_" + of.split("_")[0],
+             "rights_known_" + of.split("_")[0])
     texts = [servers.statement(name, members) for name in asked]
     assert set(re.findall(r'"public"\.(\w+)', "".join(texts))) == names

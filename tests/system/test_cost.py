@@ -134,7 +134,7 @@ def test_64_questions_at_once_are_one_statement_of_each_kind(start_workers, own)
     own.run("alter database %s set log_min_duration_statement = 0" % own.name)
     workers = start_workers(own, known_answers=NONE)
     for keys, expected in (([ADMIN] * 64, {"caller_one": 1, "policy_one": 1}),
-                           ([ADMIN, "sample-key-dashboard"] * 32, {"caller_known": 1, "policy_one": 1, "rights": 1})):
+                           ([ADMIN, "sample-key-dashboard"] * 32, {"caller_known": 1, "policy_one": 1, "rights_known": 1})):
         for key in set(keys):
             fastcgi.ask(workers.socket, URI, key)  # from now on its rights are asked for along with it
         start = len(own.server.log())

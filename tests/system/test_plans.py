@@ -51,7 +51,8 @@ def rows_in_vain(plan):
 
 # What shows, in its text or its plan, that a statement was asked.
 SIGNS = {"caller": "asked (key, believed, search, n)", "caller_known": "asked (key, n)", "caller_one": "limit 1) found",
-         "policy": "asked (id, n)", "policy_one": "where e.policy_ptr_id = $1", "rights": "asked (id, believed"}
+         "policy": "asked (id, n)", "policy_one": "where e.policy_ptr_id = $1", "rights": "asked (id, believed, first_policy",
+         "rights_known": "asked (id, believed, n)"}
 
 
 def ask_at_once(workers, keys):

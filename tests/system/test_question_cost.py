@@ -16,11 +16,13 @@ import sample
 import servers
 
 SIZES = {"policies": 10000, "groups": 10, "depth": 1, "memberships": 5, "tokens": 0, "large": 0}
-PAIRS = [("00000000-0000-4000-8000-%012d" % (600 * n), hashlib.md5(b"1%04d" % (200 * n)).hexdigest() + "-bench") for n in range(1, 17)]
-# Where each question is asked in full, and where all is known; in each of them, by questions a batch: how many batches are asked,
-# and the most instructions of the server and of the worker a question.
-CASES = {"in full": ({"known_answers": 0}, {1: (100, 330000, 45000), 4: (50, 151000, 30000), 16: (20, 94500, 27000)}),
-         "known": ({}, {1: (100, 38000, 30000), 16: (20, 2700, 18000)})}
+SUPERUSERS, BY_A_ROLE = 1, 2  # callers of tests/bench/data.sql
+NOTHING_KNOWN = {"known_answers": 0}
+# Who asks, and how; in each case, by questions a batch: how many batches are asked, and the most instructions of the server and of
+# the worker a question.
+CASES = {"in full": (SUPERUSERS, NOTHING_KNOWN, {1: (100, 330000, 45000), 4: (50, 151000, 30000), 16: (20, 94500, 27000)}),
+         "in full, by a role": (BY_A_ROLE, NOTHING_KNOWN, {1: (100, 572000, 56000), 16: (20, 130000, 34000)}),
+         "known": (SUPERUSERS, {}, {1: (100, 38000, 30000), 16: (20, 2700, 18000)})}
 
 
 def prefix(directory, name):
@@ -31,6 +33,11 @@ def instructions(path):
     """Of the process, which writes them as its last act."""
     servers.wait_until(lambda: path.exists() and re.search(r"^totals: \d+\n", path.read_text(), re.M), path)
     return int(re.search(r"^totals: (\d+)\n", path.read_text(), re.M).group(1))
+
+
+def pairs_of(kind):
+    """Distinct policies, and distinct keys of callers of that kind."""
+    return [("00000000-0000-4000-8000-%012d" % (600 * n), hashlib.md5(b"%d%04d" % (kind, 200 * n)).hexdigest() + "-bench") for n in range(1, 17)]
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +67,12 @@ class Session:
     """One worker and its session, from their start to their end. Each pair has been asked for, alone and together: all guesses
     are right, all is known, and each statement has its plan."""
 
-    def __init__(self, start, database, library, settings):
+    def __init__(self, start, database, library, kind, settings):
         self.directory, self.database = servers.make_directory(), database
         self.workers = start(database, {"LD_PRELOAD": library}, prefix(self.directory, "worker"), sandbox="off", **settings)
-        self.connections = [fastcgi.Connection(self.workers.socket, timeout=300) for _ in PAIRS]
-        pairs = list(enumerate(PAIRS))
-        for batch in [[pair] for pair in pairs] + [pairs[:1], pairs]:
+        self.pairs = list(enumerate(pairs_of(kind)))
+        self.connections = [fastcgi.Connection(self.workers.socket, timeout=300) for _ in self.pairs]
+        for batch in [[pair] for pair in self.pairs] + [self.pairs[:1], self.pairs]:
             self.ask(batch)
         self.worker = self.workers.worker_pids()[0]
         (self.backend,) = database.run("select pid from pg_stat_activity where usename = 'event_matcher'")[0]
@@ -87,13 +94,13 @@ class Session:
 
 @pytest.fixture
 def count(start_plain, counted, no_ticks):
-    """count(settings, size, batches): of a session with so many batches of so many questions."""
+    """count(kind, settings, size, batches): of a session with so many batches of so many questions."""
 
-    def run(settings, size=1, batches=0):
-        session = Session(start_plain, counted, no_ticks, settings)
+    def run(kind, settings, size=1, batches=0):
+        session = Session(start_plain, counted, no_ticks, kind, settings)
         for n in range(batches):
-            at = n * size % len(PAIRS)
-            session.ask(list(enumerate(PAIRS))[at:at + size])
+            at = n * size % len(session.pairs)
+            session.ask(session.pairs[at:at + size])
         return session.end()
 
     return run
@@ -101,10 +108,10 @@ def count(start_plain, counted, no_ticks):
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_question_takes_the_server_and_the_worker_few_instructions(count, figure, case):
-    settings, sizes = CASES[case]
-    count(settings)  # the first one makes the server's caches
-    nothing = count(settings)
+    *asked, sizes = CASES[case]
+    count(*asked)  # the first one makes the server's caches
+    nothing = count(*asked)
     for size, (batches, *limits) in sizes.items():
-        counts = count(settings, size, batches)
+        counts = count(*asked, size, batches)
         for who, before, after, limit in zip(("server", "worker"), nothing, counts, limits):
             figure("instructions of the %s a question %s, %d a batch" % (who, case, size), round((after - before) / (batches * size)), limit)

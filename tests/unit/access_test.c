@@ -95,6 +95,23 @@ Test(access, of_a_known_holder_the_rights_are_asked_for_at_once)
 	cr_assert_eq(access_decide(&access_, &holder, &other), ACCESS_NOT_FOUND);
 }
 
+Test(access, who_does_not_see_all_any_more_is_asked_about_in_full_and_not_guessed_to_see_all_again)
+{
+	static const struct rights undecided = {.undecided = true};
+
+	assert_rights_of(&holder, &all, ACCESS_ALLOWED);
+	start();
+	cr_assert(access_.inquiry.sees_all);
+	assert_asks(access_decide(&access_, &holder, &undecided), ACCESS_RIGHTS, INQUIRY_RIGHTS);
+	cr_assert_not(access_.inquiry.sees_all);
+	cr_assert_eq(access_decide(&access_, NULL, &other), ACCESS_NOT_FOUND);
+	start();
+	cr_assert_not(access_.inquiry.sees_all);
+	cr_assert_eq(access_decide(&access_, &holder, &all), ACCESS_ALLOWED);
+	start();
+	cr_assert(access_.inquiry.sees_all);
+}
+
 Test(access, rights_of_somebody_else_than_the_holder_decide_nothing)
 {
 	static const struct caller another = {.user = 8, .active = true};

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static struct guess_table table;
-static const uuid_t group = {1, 2, 3}, none;
+static const uuid_t group = {1, 2, 3};
+static const struct rights nothing, all = {.sees_all = true, .superuser_by = {1, 2, 3}};
 
 static struct inquiry question_of(const char *key)
 {
@@ -19,7 +20,7 @@ static void learn_rights(const char *key, int user)
 	struct inquiry question = question_of(key);
 
 	question.user = user;
-	guess_learn_rights(&table, &question, none, false);
+	guess_learn_rights(&table, &question, &nothing, false);
 }
 
 /* The user who is guessed to hold the key, or 0. */
@@ -58,9 +59,9 @@ Test(guess, of_an_access_token_it_is_known_that_it_is_one)
 	const struct guess *guess;
 
 	question.user = 7;
-	guess_learn_rights(&table, &question, group, true);
+	guess_learn_rights(&table, &question, &all, true);
 	guess = guess_find(&table, &question);
-	cr_assert(guess->access_token);
+	cr_assert(guess->access_token && guess->sees_all);
 	cr_assert_eq(guess->user, 7);
 	cr_assert_eq(uuid_compare(guess->superuser_by, group), 0);
 }

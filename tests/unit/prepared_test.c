@@ -46,4 +46,6 @@ Test(prepared, every_statement_of_ours_can_be_taken_apart)
 	cr_assert_eq(prepared_read(statement_policy_one).count, 1);
 	cr_assert_eq(prepared_read(statement_rights_roles).count, 6);
 	cr_assert_eq(prepared_read(statement_rights_tree).count, 6);
+	cr_assert_eq(prepared_read(statement_rights_known_roles).count, 3);
+	cr_assert_eq(prepared_read(statement_rights_known_tree).count, 3);
 }

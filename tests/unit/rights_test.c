@@ -58,3 +58,49 @@ Test(rights, a_superusers_group_decides_whatever_else_is_said)
 	cr_assert(rights.sees_all);
 	cr_assert_eq(rights.superuser_by[0], 1);
 }
+
+/* The name of the statement for two questions about one user, of whom this is believed by each. */
+static const char *chosen(bool one, bool other)
+{
+	static struct inquiry inquiries[2];
+	struct batch_part part = {
+	    .index = STATEMENT_RIGHTS, .statement = &rights_statement, .batch = &batch, .count = 1};
+
+	batch.count = 2;
+	for (int i = 0; i < 2; i++) {
+		inquiries[i].question.wants = INQUIRY_RIGHTS;
+		inquiries[i].sees_all = i ? other : one;
+		batch.members[i] = &inquiries[i].question;
+	}
+	part.of[0] = batch.members[0];
+	return rights_statement.choose(&part)->name;
+}
+
+Test(rights, only_of_who_is_always_believed_to_see_all_is_no_more_asked_than_whether_they_do)
+{
+	cr_assert_str_eq(chosen(true, true), "rights_known");
+	cr_assert_str_eq(chosen(true, false), "rights");
+	cr_assert_str_eq(chosen(false, true), "rights");
+}
+
+Test(rights, a_question_that_wants_no_rights_does_not_count)
+{
+	chosen(true, true);
+	inquiry.question.wants = INQUIRY_POLICY;
+	batch.members[batch.count++] = &inquiry.question;
+	cr_assert_str_eq(
+	    rights_statement
+		.choose(&(struct batch_part){
+		    .index = STATEMENT_RIGHTS, .statement = &rights_statement, .batch = &batch})
+		->name,
+	    "rights_known");
+}
+
+Test(rights, who_does_not_see_all_is_undecided_where_nothing_else_was_asked)
+{
+	cr_assert(read_rights("f", NULL, "f", NULL).undecided);
+	batch_clear(&batch);
+	cr_assert_not(read_rights("t", NULL, "t", NULL).undecided);
+	batch_clear(&batch);
+	cr_assert_not(read_rights("f", "{f}", "f", NULL).undecided);
+}
