@@ -42,7 +42,7 @@ struct known {
 	char because
 	    [128]; /* that was told last for why nothing is known; empty: none, or it has passed */
 	struct buffer stamp;       /* of the last look */
-	uint64_t epoch;            /* of the lane, at the last look */
+	uint64_t epoch;            /* of the lane, when it was followed last */
 	uint64_t obstacle_in;      /* the epoch in which a table was found unfit */
 	bool fit;                  /* the tables are, under the stamp that the store holds */
 	bool held;                 /* the last look was at a snapshot that says all */

@@ -17,20 +17,7 @@ enum {
 	COLUMNS
 };
 
-static bool same(const struct question *a, const struct question *b)
-{
-	(void)a, (void)b;
-	return true;
-}
-
-static int encode(struct buffer *parameters, struct batch_part *part, const void *facts)
-{
-	(void)parameters, (void)part, (void)facts;
-	return 0;
-}
-
-const struct statement facts_statement = {
-    .name = "facts", .columns = COLUMNS, .complete = true, .same = same, .encode = encode};
+const struct statement facts_statement = {.name = "facts", .columns = COLUMNS, .complete = true};
 
 static bool is_true(const PGresult *rows, int column)
 {

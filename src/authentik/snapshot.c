@@ -7,26 +7,10 @@
 enum { N, TEXT, NOW, BACKEND, COLUMNS };
 enum { OBSTACLE = N + 1, KNOWABLE_COLUMNS };
 
-/* Whoever asks, asks the same. */
-static bool same(const struct question *a, const struct question *b)
-{
-	(void)a, (void)b;
-	return true;
-}
-
-static int encode(struct buffer *parameters, struct batch_part *part, const void *facts)
-{
-	(void)parameters, (void)part, (void)facts;
-	return 0;
-}
-
 const struct statement snapshot_statement = {
-    .name = "snapshot", .columns = COLUMNS, .complete = true, .same = same, .encode = encode};
-const struct statement snapshot_knowable_statement = {.name = "knowable",
-    .columns = KNOWABLE_COLUMNS,
-    .complete = true,
-    .same = same,
-    .encode = encode};
+    .name = "snapshot", .columns = COLUMNS, .complete = true};
+const struct statement snapshot_knowable_statement = {
+    .name = "knowable", .columns = KNOWABLE_COLUMNS, .complete = true};
 
 struct snapshot snapshot_read(const struct answer *answer, const struct inquiry *inquiry)
 {

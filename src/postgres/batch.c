@@ -15,9 +15,10 @@ void batch_init(struct batch *batch, const struct statement *const *set)
 
 static unsigned find_same(const struct batch_part *part, const struct question *question)
 {
+	const struct statement *statement = part->statement;
 	unsigned i = 0;
 
-	while (i < part->count && !part->statement->same(part->of[i], question))
+	while (i < part->count && statement->same && !statement->same(part->of[i], question))
 		i++;
 	return i;
 }
@@ -76,7 +77,7 @@ static bool send_part(struct batch *batch, struct batch_part *part, PGconn *conn
 	int lengths[STATEMENT_PARAMETERS], formats[STATEMENT_PARAMETERS] = {1, 1, 1, 1, 1, 1};
 	const struct statement *statement =
 	    part->statement->choose ? part->statement->choose(part) : part->statement;
-	int count = statement->encode(batch->parameters, part, facts);
+	int count = statement->encode ? statement->encode(batch->parameters, part, facts) : 0;
 
 	assert(count <= STATEMENT_PARAMETERS && batch->sent_count < BATCH_STATEMENTS);
 	for (int i = 0; i < count; i++) {

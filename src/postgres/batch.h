@@ -25,11 +25,11 @@ struct statement {
 	const char *name;
 	int columns;   /* of its rows, at least */
 	bool complete; /* every value has a row */
-	/* Are both asked about the same value? */
+	/* Are both asked about the same value? NULL: all are, and there is but one. */
 	bool (*same)(const struct question *a, const struct question *b);
 	/*
 	 * Writes the parameters, in binary format, and returns their number; an empty one is
-	 * NULL.
+	 * NULL. A statement without it has none.
 	 */
 	int (*encode)(struct buffer *parameters, struct batch_part *part, const void *facts);
 	/*
