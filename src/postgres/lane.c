@@ -92,6 +92,8 @@ static bool is_given_up(const struct lane *lane)
 		return lane->leader && is_given_up(lane->leader);
 	if (lane->connection.waking && lane->leader && is_ready(lane->leader) && limit < WAKING_MS)
 		limit = WAKING_MS; /* it was not away: nobody has needed it */
+	if (lane->connection.state == CONNECTION_OPENING)
+		limit += limit / 4; /* the last try of that time may bring it yet */
 	return !is_ready(lane) && uv_now(lane->loop) - lane->connection.changed >= limit;
 }
 

@@ -289,6 +289,26 @@ def test_restarts_cost_no_request(start_plain, make_postgres, busy, figure):
     figure("first success after it is ready, seconds, %s" % busy, first, 0.25, room=4)
 
 
+def test_a_session_that_is_being_opened_when_database_wait_is_over_still_serves(start_workers, make_postgres):
+    server = make_postgres()
+    workers = start_workers(server.dsn(user="event_matcher"), database_wait="4s", request_timeout="20s", connect_timeout="20s")
+    assert serves(workers)
+    backends = backends_of(server)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        for pid in backends:
+            os.kill(pid, signal.SIGTERM)
+        with fastcgi.Connection(workers.socket) as client:
+            servers.wait_until(lambda: "is lost" in workers.log(), "the loss")
+            lost = time.monotonic()
+            client.send(sample.request(URI))
+            time.sleep(4.3 - (time.monotonic() - lost))
+            os.kill(server.pid, signal.SIGCONT)
+            assert client.reply().status == 200
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
 # Poolers
 
 MODES = ["session", "transaction", "statement"]
