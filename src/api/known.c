@@ -166,13 +166,17 @@ static bool hold(struct known *known, const struct snapshot *snapshot)
 	return store_hold(&known->store, buffer_slice(stamp), snapshot->now);
 }
 
-/* May what this batch has found be kept? Each batch is looked at once. */
-static void look(struct known *known, const struct snapshot *snapshot)
+/*
+ * May what this batch has found be kept? Each batch is looked at once. One whose parameters were made of earlier facts (the
+ * permission's id) has not been asked what would be asked now.
+ */
+static void look(struct known *known, const struct snapshot *snapshot, const struct batch *batch)
 {
-	bool same = false, ours = snapshot->backend == lane_backend(known->lane);
+	bool ours = snapshot->backend == lane_backend(known->lane);
+	bool same = false, current = batch->epoch == lane_epoch(known->lane);
 
 	follow(known);
-	known->held = ours && find_state(known) <= KNOWN_COMMITS;
+	known->held = ours && current && find_state(known) <= KNOWN_COMMITS;
 	if (known->held)
 		same = hold(known, snapshot);
 	else
@@ -216,7 +220,7 @@ bool known_look(struct known *known, const struct answer *answer, const struct i
 		return false;
 	if (!is_looked_at(known, answer->batch)) {
 		snapshot = snapshot_read(answer, inquiry);
-		look(known, &snapshot);
+		look(known, &snapshot, answer->batch);
 		known->batch = answer->batch;
 		known->number = answer->batch->number;
 	}

@@ -105,6 +105,7 @@ struct batch {
 	uint64_t started_us,
 	    ended_us;    /* the same, and when all had come: microseconds of clock_us */
 	uint64_t number; /* of those that were here before it */
+	uint64_t epoch;  /* set by the lane: its own, when the parameters were made */
 	struct batch_part parts[BATCH_STATEMENTS];
 	unsigned ahead; /* results of settings that are still to come before the first part's */
 	unsigned sent[BATCH_STATEMENTS], sent_count, done; /* sent[0 .. done) are complete */

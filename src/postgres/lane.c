@@ -83,18 +83,31 @@ static struct question *first_of(const struct list *list)
 	return list_entry(list->next, struct question, node);
 }
 
+/* Since when it is away; the leader's session has been opened before. */
+static uint64_t away_since(const struct lane *lane)
+{
+	uint64_t changed = lane->connection.changed;
+	uint64_t before = lane->leader ? lane->leader->connection.changed : 0;
+
+	return changed > before ? changed : before;
+}
+
 /* The database has been away for longer than a request is to wait for it. */
 static bool is_given_up(const struct lane *lane)
 {
 	uint64_t limit = lane->settings->database_wait;
 
+	if (is_ready(lane))
+		return false;
+	if (lane->leader && !is_ready(lane->leader))
+		return is_given_up(lane->leader);
 	if (lane->connection.state == CONNECTION_RESTING)
-		return lane->leader && is_given_up(lane->leader);
-	if (lane->connection.waking && lane->leader && is_ready(lane->leader) && limit < WAKING_MS)
+		return false;
+	if (lane->connection.waking && lane->leader && limit < WAKING_MS)
 		limit = WAKING_MS; /* it was not away: nobody has needed it */
 	if (lane->connection.state == CONNECTION_OPENING)
 		limit += limit / 4; /* the last try of that time may bring it yet */
-	return !is_ready(lane) && uv_now(lane->loop) - lane->connection.changed >= limit;
+	return uv_now(lane->loop) - away_since(lane) >= limit;
 }
 
 /* Answers those that wait now; who asks again by that, waits for the next turn. */
@@ -220,11 +233,11 @@ static void on_facts_answered(struct question *question, const struct answer *an
 	_Alignas(max_align_t) unsigned char before[SESSION_FACTS_MAX];
 	const PGresult *rows;
 
+	lane->epoch++; /* even where they cannot be read: what is known ends all the same */
 	if (answer->outcome != ANSWER_GOOD || batch_row(answer, question, 0, &rows) < 0)
 		return;
 	memcpy(before, facts, sizeof(before));
 	kind->read_facts(facts, rows);
-	lane->epoch++;
 	connection_recount(&lane->connection);
 	lane->stale = kind->stale ? kind->stale(before, facts) : NULL;
 }
@@ -397,6 +410,7 @@ static bool send_batch(struct lane *lane)
 	struct batch *batch = free_batch(lane);
 
 	start_batch(lane, batch, clock_us());
+	batch->epoch = lane->epoch;
 	fill(lane, batch);
 	metric_observe_size(METRIC_BATCH, batch->count);
 	lane->in_flight[lane->in_flight_count++] = batch;

@@ -292,21 +292,25 @@ def test_restarts_cost_no_request(start_plain, make_postgres, busy, figure):
 def test_a_session_that_is_being_opened_when_database_wait_is_over_still_serves(start_workers, make_postgres):
     server = make_postgres()
     workers = start_workers(server.dsn(user="event_matcher"), database_wait="4s", request_timeout="20s", connect_timeout="20s")
-    assert serves(workers)
-    backends = backends_of(server)
-    os.kill(server.pid, signal.SIGSTOP)
-    try:
+    assert status(workers, key="sample-token-admin") == 200
+    with contextlib.ExitStack() as kept:
+        lock = kept.enter_context(psycopg.connect(server.dsn()))
+        lock.execute("lock table authentik_providers_oauth2_accesstoken in access exclusive mode")
+        by_key, by_token = (kept.enter_context(fastcgi.Connection(workers.socket)) for _ in range(2))
+        by_token.send(sample.request(URI, "sample-token-admin"))
+        servers.wait_until(lambda: server.run("select count(*) from pg_locks where not granted")[0][0], "the look for the token")
+        backends = backends_of(server)
+        os.kill(server.pid, signal.SIGSTOP)
+        kept.callback(os.kill, server.pid, signal.SIGCONT)
         for pid in backends:
             os.kill(pid, signal.SIGTERM)
-        with fastcgi.Connection(workers.socket) as client:
-            servers.wait_until(lambda: "is lost" in workers.log(), "the loss")
-            lost = time.monotonic()
-            client.send(sample.request(URI))
-            time.sleep(4.3 - (time.monotonic() - lost))
-            os.kill(server.pid, signal.SIGCONT)
-            assert client.reply().status == 200
-    finally:
+        servers.wait_until(lambda: "is lost" in workers.log(), "the loss")
+        lost = time.monotonic()
+        lock.rollback()
+        by_key.send(sample.request(URI))
+        time.sleep(4.3 - (time.monotonic() - lost))
         os.kill(server.pid, signal.SIGCONT)
+        assert [client.reply().status for client in (by_key, by_token)] == [200, 200]
 
 
 # Poolers

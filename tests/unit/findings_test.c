@@ -74,6 +74,14 @@ Test(findings, a_caller_that_is_kept_once_more_takes_no_room)
 	cr_assert_eq(store.next, next);
 }
 
+Test(findings, a_key_that_expires_after_the_year_9999_is_in_nobodys_way)
+{
+	const struct caller caller = {.user = 7, .expires = "10000-01-01 00:00:00+00"};
+
+	findings_keep_caller(&store, digest, &caller);
+	cr_assert(store_hold(&store, SLICE("stamp"), NOON) && is_known(digest));
+}
+
 /* One who may not is known no longer than one who may: behind their row may be another one. */
 Test(findings, a_caller_whose_key_expires_is_known_until_then)
 {

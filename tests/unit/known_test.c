@@ -118,16 +118,22 @@ static bool look_again(unsigned wants)
 	return known_look(&known, &answer, &inquiry);
 }
 
-/* A new batch in which somebody wants that. */
-static bool look(unsigned wants, struct seen seen)
+/* A new batch in which somebody wants that, and which was sent in that epoch. */
+static bool look_in(uint64_t asked_in, unsigned wants, struct seen seen)
 {
 	const char *const snapshot[] = {"1", seen.snapshot, seen.now, seen.backend};
 	const char *const knowable[] = {"1", seen.obstacle};
 
 	batch_clear(&batch);
+	batch.epoch = asked_in;
 	answer_part(STATEMENT_SNAPSHOT, 4, snapshot);
 	answer_part(STATEMENT_KNOWABLE, 2, knowable);
 	return look_again(wants);
+}
+
+static bool look(unsigned wants, struct seen seen)
+{
+	return look_in(lane.epoch, wants, seen);
 }
 
 static const struct seen same = {"7:7:", NOON, OURS, NULL};
@@ -212,6 +218,16 @@ Test(known, nothing_outlives_a_session_or_a_reading_of_the_facts)
 	cr_assert_eq(known_wants(&known), FIT);
 	cr_assert_not(is_known(), "so that nobody looks in vain");
 	cr_assert_eq(metric_read(&counts, METRIC_KNOWN_CHANGED), 0, "that was no commit");
+}
+
+Test(known, what_was_asked_for_before_a_reading_of_the_facts_is_not_known_after_it)
+{
+	learn();
+	lane.epoch++;
+	cr_assert_not(look_in(lane.epoch - 1, FIT, same));
+	store_keep(&known.store, &key, SLICE("value"), NULL);
+	cr_assert_not(is_known());
+	learn();
 }
 
 /* Nothing is asked for, and what is answered to who asked before is not used. */
