@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Replaces the containers of ours one by one, by such of the image and the settings as they are now: a new one is started
-# and healthy before an old one is ended. Run where docker-compose up is; COMPOSE="docker compose" names another program.
+# and healthy before an old one is ended. Run where docker-compose up is, or docker compose up, where there is no docker-compose;
+# COMPOSE names another program.
 set -eu
-: "${COMPOSE:=docker-compose}"
+: "${COMPOSE:=$(command -v docker-compose || echo docker compose)}"
 
 old=$($COMPOSE ps -q event-matcher)
 more=$(($(echo "$old" | wc -l) + 1))

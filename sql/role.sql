@@ -5,7 +5,8 @@
 -- Run as a superuser, or as the tables' owner with CREATEROLE, in authentik's database or one made from sql/schema.sql:
 --   psql -v ON_ERROR_STOP=1 -f sql/role.sql                         (schema public, no password)
 --   psql -v ON_ERROR_STOP=1 -v schema=tenant -v password=... -f sql/role.sql
--- The role can read API keys, which authentik stores in clear: guard its password as you guard the database.
+-- The role can read API keys, which authentik stores in clear: guard its password as you guard the database. Where the server logs
+-- statements and this is not run by a superuser, or where pg_stat_statements or pgaudit note them, the password is noted, too.
 -- What PUBLIC may do, it may do too, and nothing of that is revoked here, as others may rely on it: connect to any
 -- database, make temporary tables and large objects. To refuse these: revoke connect, temporary on database ... from
 -- public; revoke execute on function lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea) from public.
@@ -29,6 +30,9 @@ alter role event_matcher login nocreatedb nocreaterole inherit connection limit 
 select rolsuper as superuser from pg_roles where rolname = current_user \gset
 \if :superuser
 alter role event_matcher nosuperuser noreplication nobypassrls;
+-- The password below is in no log of statements.
+set local log_statement = 'none';
+set local log_min_duration_statement = -1;
 \endif
 \if :{?password}
 alter role event_matcher password :'password';

@@ -217,8 +217,7 @@ def test_a_restart_of_nginx_costs_only_what_comes_meanwhile(development):
 
 
 class Beside(engine.Project):
-    """authentik's own file and .env in a directory, this checkout beside it, and the document's commands. No line end is at
-    .env's end, as an editor may leave it."""
+    """authentik's own file and .env in a directory, this checkout beside it, and the document's commands."""
 
     def __init__(self, path, images):
         (path / "event-matcher-fcgi").symlink_to(servers.ROOT)
@@ -233,6 +232,16 @@ class Beside(engine.Project):
         reply = connection.getresponse()
         return Reply(reply.status, reply.headers.get("X-Authentik"), reply.read())
 
+    def of_authentik(self):
+        """Its containers, each of which is started anew where its environment has changed."""
+        return [self.containers(service) for service in ("postgresql", "server", "worker")]
+
+    def made(self):
+        """What there is of ours in its database, and of volumes."""
+        found = engine.docker("exec", self.containers("postgresql")[0], "psql", "-XAtq", "-U", "us-er", "d%b", "-c",
+                              "select rolname from pg_roles where rolname ~ 'event_matcher' union select relname from pg_class where relname ~ '^event_matcher'")
+        return found.split() + engine.docker("volume", "ls", "-q", "--filter", "name=%s_event-matcher" % self.name).split()
+
     def make_tables(self):
         """As authentik does at its first start."""
         for name in ("schema", "sample"):
@@ -245,6 +254,8 @@ def beside(images, tmp_path_factory):
     up, more, again, back = engine.commands("Beside authentik")
     project = Beside(tmp_path_factory.mktemp("compose"), images)
     try:
+        project.run("docker-compose up -d")
+        project.first = project.of_authentik()
         project.said = project.run(up)
         project.before = project.ask()
         project.make_tables()
@@ -253,9 +264,11 @@ def beside(images, tmp_path_factory):
         project.run(more.splitlines()[0])
         project.wait_healthy(2)
         yield project
+        assert len(project.made()) > 2
         project.run(back)
-        assert project.containers() + project.containers("event-matcher-nginx") == [] and project.containers("server")
-        assert "COMPOSE_FILE" not in (project.directory / ".env").read_text()
+        assert project.containers() + project.containers("event-matcher-nginx") + project.made() == []
+        project.run("docker-compose up -d")
+        assert project.of_authentik() == project.first
         project.run("docker-compose down -v")
     finally:
         project.remove()
@@ -266,6 +279,12 @@ def test_beside_authentik_whatever_is_not_ours_is_authentiks(beside):
     assert beside.ask().status == 200 and json.loads(beside.ask().body)["pk"] == sample.POLICY
     theirs = [beside.ask(sample.URI + "?page=1"), beside.ask(sample.URI, "PUT"), beside.ask("/"), beside.ask(sample.URI[:-3])]
     assert [(answer.status, answer.authentik) for answer in theirs] == [(200, "1")] * 4
+    long = beside.ask("/?next=" + 20000 * "x")
+    assert (long.status, long.authentik) == (414, "1"), "for authentik's stand-in, an nginx, to refuse, and not for ours before it"
+
+
+def test_beside_authentik_none_of_its_containers_is_started_anew(beside):
+    assert all(beside.first) and beside.of_authentik() == beside.first
 
 
 def test_beside_authentik_a_second_up_changes_nothing(beside):

@@ -18,6 +18,7 @@ from sample import ADMIN, URI
 
 UNIT = servers.ROOT / "debian" / "event-matcher-fcgi.service"
 SETTINGS = "/etc/event-matcher-fcgi.conf"
+PASSWORD = "/etc/event-matcher-fcgi.password"
 
 
 def commands(heading, number=0):
@@ -58,6 +59,14 @@ def install(host, package):
     return host.run("cd /run/clone; " + commands("Install").replace("apt install", "apt install -y"))
 
 
+def configure(host):
+    """By the document's lines, with PostgreSQL on 127.0.0.1 and the password's file, which are there by then."""
+    host.run("systemd-socket-activate -l 127.0.0.1:5432 /lib/systemd/systemd-socket-proxyd /run/postgresql/.s.PGSQL.5432 >/dev/null 2>&1 & "
+             "until grep -q ' 0100007F:1538 ' /proc/net/tcp; do sleep 0.1; done; "
+             "install -m 640 -g event-matcher-fcgi /dev/null %s; echo password >%s" % (PASSWORD, PASSWORD))
+    host.run(commands("Configure"))
+
+
 def path_of_socket(host):
     return str(host.run_path / "event-matcher-fcgi" / "event-matcher-fcgi.sock")
 
@@ -75,7 +84,7 @@ def serving(boot, package, authentik):
     """A machine on which the package is installed and configured as the document says; each test leaves it serving."""
     host = boot()
     install(host, package)
-    host.run(commands("Configure"))
+    configure(host)
     servers.wait_until(lambda: is_ready(host), "the first answer")
     return host
 
@@ -126,17 +135,15 @@ def over_tcp(host):
     return re.search(r" 0100007F:1538 01 ", host.run("cat /proc/net/tcp").stdout)
 
 
-def test_a_reload_takes_postgresql_over_tcp(serving):
+def test_a_reload_takes_postgresql_over_its_unix_socket(serving):
     """Nothing of the sandbox is in the way of another address family."""
-    serving.run("systemd-socket-activate -l 127.0.0.1:5432 /lib/systemd/systemd-socket-proxyd /run/postgresql/.s.PGSQL.5432 "
-                ">/dev/null 2>&1 & sed -i s,/run/postgresql,127.0.0.1, " + SETTINGS)
     before = main_pid(serving)
-    assert not over_tcp(serving)
-    serving.run("systemctl reload event-matcher-fcgi")
-    servers.wait_until(lambda: over_tcp(serving), "sessions over TCP")
-    assert is_ready(serving) and main_pid(serving) == before
+    assert over_tcp(serving)
     serving.run("sed -i s,127.0.0.1,/run/postgresql, %s; systemctl reload event-matcher-fcgi" % SETTINGS)
-    servers.wait_until(lambda: not over_tcp(serving), "sessions over the unix socket again")
+    servers.wait_until(lambda: not over_tcp(serving), "sessions over the unix socket")
+    assert is_ready(serving) and main_pid(serving) == before
+    serving.run("sed -i s,/run/postgresql,127.0.0.1, %s; systemctl reload event-matcher-fcgi" % SETTINGS)
+    servers.wait_until(lambda: over_tcp(serving), "sessions over TCP again")
 
 
 def next_version(package, folder):
@@ -235,14 +242,14 @@ def test_no_release_changes_the_settings_file_so_that_no_upgrade_asks_about_it(p
     """It names the database alone: all settings, which are more with each release, stand in another file."""
     tar = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
     text = subprocess.run(["tar", "-xO", "." + SETTINGS], input=tar, check=True, capture_output=True).stdout.decode()
-    assert text == (servers.ROOT / "debian" / "event-matcher-fcgi.conf").read_text() and re.findall(r"^#?(\w+) =", text, re.M) == ["database"]
+    assert text == (servers.ROOT / "debian" / "event-matcher-fcgi.conf").read_text() and re.findall(r"^#?(\w+) =", text, re.M) == ["database", "database_password_file"]
 
 
 def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, authentik):
     host = boot()
     before = listing(host)
     install(host, package)
-    host.run(commands("Configure"))
+    configure(host)
     assert len([line for line in listing(host) - before if "event-matcher" in line]) > 40
     remove, purge = commands("Remove").splitlines()
     host.run(remove.replace("apt remove", "apt remove -y"))
@@ -251,7 +258,7 @@ def test_a_package_that_is_removed_and_purged_leaves_nothing(boot, package, auth
     install(host, package)
     servers.wait_until(lambda: is_ready(host), "an answer by the settings that have stayed")
     host.run(remove.replace("apt remove", "apt remove -y"))
-    host.run(purge.replace("apt purge", "apt purge -y") + "\napt autoremove -y --purge")
+    host.run(purge.replace("apt purge", "apt purge -y") + "\napt autoremove -y --purge\nrm " + PASSWORD)
     after = listing(host)
     assert (before - after, after - before) == (set(), set())
     assert "event-matcher" not in host.run("ps ax 2>/dev/null || cat /proc/[0-9]*/cmdline").stdout

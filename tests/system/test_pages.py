@@ -170,7 +170,7 @@ frontend clients
     default_backend event_matcher
     monitor-uri /up
     monitor fail if {{ nbsrv(event_matcher) eq 0 }}
-""" + documented("backend event_matcher").replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", "{workers}").replace("9187", "{port}")
+""" + documented("backend event_matcher").replace("/run/event-matcher-fcgi/event-matcher-fcgi.sock", "{workers}").replace("9145", "{port}")
 
     def __init__(self, directory, workers):
         self.CONFIGURATION = self.CONFIGURATION.replace("{port}", str(workers.pages[1]))
@@ -199,4 +199,4 @@ def test_haproxy_asks_as_documented_and_takes_a_pool_that_is_not_ready_out(start
 
 
 def test_the_documented_command_and_scrape_are_those_that_are_run():
-    assert documented("event-matcher-fcgi --metrics-listen").split()[-1] == "http://127.0.0.1:9187/-/metrics/"
+    assert documented("event-matcher-fcgi --metrics-listen").split()[-1] == "http://127.0.0.1:9145/-/metrics/"

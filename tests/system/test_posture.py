@@ -122,6 +122,15 @@ class Pool(servers.Process):
         self.wait_ready(lambda: "the PostgreSQL connection is ready" in self.log(), "the pool")
 
 
+def test_role_sql_leaves_the_password_in_no_log_of_statements(own):
+    own.run("alter database %s set log_statement = 'all'; alter database %s set log_min_duration_statement = 0" % (own.name, own.name))
+    before = len(own.server.log())
+    own.server.load(servers.ROOT / "sql" / "role.sql", own.name, "-v", "password=a-secret-word")
+    own.run("alter role event_matcher password null")
+    logged = own.server.log()[before:]
+    assert "rolsuper as superuser" in logged and "a-secret-word" not in logged
+
+
 def test_keys_and_passwords_show_in_no_log_no_command_line_and_no_environment(start_program, own):
     pool = start_program(own.dsn + " password=a-secret-word", log_level="debug", database_wait="500ms")
     keys = [ADMIN, "sample-token-admin", "sample-key-expired", *UNKNOWN]
